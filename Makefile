@@ -1,0 +1,44 @@
+# Each target does all the set-up it needs, in a virtual environment of its own, and nothing outside this folder.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+CORES ?= $(shell nproc 2>/dev/null || echo 2)
+REAL ?= ../shared/real
+
+.PHONY: help setup demo test lint real clean-demo
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+
+setup: $(VENV)/ready ## the virtual environment with all packages, pinned
+
+# torch first and alone: its CPU build satisfies every later requirement, and no CUDA packages are pulled in.
+$(VENV)/ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -o 'torch==[0-9.]*' pyproject.toml)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test]"
+	@touch $@
+
+demo: setup ## all nine tables on a small generated world, offline, in minutes
+	$(BIN)/python scripts/make_world.py --seed 0 --scale small --output results/demo/world
+	$(BIN)/snakemake all audits --configfile config/demo.yaml --cores $(CORES) --show-failed-logs --rerun-incomplete
+	@echo; echo "Nine tables in results/demo/tables/. Begin with results/demo/tables/README.md or index.html."
+
+test: setup ## the whole test suite
+	$(BIN)/python -m pytest --durations=15
+
+lint: setup ## style and types of everything
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/Snakefile rules
+	$(BIN)/snakemake --lint
+
+real: setup ## a small run on real data; skipped, saying so, without the folder
+	@if [ -d "$(REAL)" ]; then \
+	  $(BIN)/snakemake all audits --configfile tests/real/config.yaml --config "downloads={mirror: $(REAL)}" \
+	    --cores $(CORES) --show-failed-logs --rerun-incomplete; \
+	else echo "make real: skipped, there is no folder $(REAL). Say where it is: make real REAL=..."; fi
+
+clean-demo: ## forget the demo's results
+	rm -rf results/demo

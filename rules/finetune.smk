@@ -1,0 +1,82 @@
+"""Tasks from the publishers' files, fine-tuning, and scores.
+
+A score file that exists has no producer: the rule's wildcards admit only the batches whose scores are missing. So no file
+time and no deleted model can make a finished fine-tuning run again; a changed setting changes the file's name.
+"""
+
+
+rule prepare_task:
+    input:
+        plan.task_inputs,
+    output:
+        directory("<results>/tasks/{task}"),
+    log:
+        "<results>/logs/prepare_task/{task}.log",
+    benchmark:
+        "<results>/benchmarks/prepare_task/{task}.tsv"
+    conda:
+        "../envs/data.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="1h",
+    params:
+        stage=STAGE["tasks"],
+        files=plan.task_arguments,
+        reader=lambda wildcards: plan.tasks[wildcards.task]["reader"],
+        options=lambda wildcards: plan.tasks[wildcards.task]["options"] or "{}",
+        seed=config["seed"],
+    shell:
+        """
+        python scripts/prepare_task.py \\
+            --task {wildcards.task} \\
+            --reader {params.reader} \\
+            --files {params.files} \\
+            --options {params.options:q} \\
+            --seed {params.seed} \\
+            --output {output} \\
+            &>{log}
+        """
+
+
+rule finetune:
+    input:
+        model="<results>/models/{model}",
+        tasks=plan.batch_tasks,
+    output:
+        "<results>/scores/{model}/{batch}.json",
+    log:
+        "<results>/logs/finetune/{model}/{batch}.log",
+    benchmark:
+        "<results>/benchmarks/finetune/{model}/{batch}.tsv"
+    wildcard_constraints:
+        batch=plan.missing_batches(),
+    conda:
+        "../envs/torch.yaml"
+    threads: config["hardware"]["finetune_threads"]
+    resources:
+        mem_mb=lambda wildcards: plan.hardware(wildcards, "finetune", "mem_mb"),
+        runtime=lambda wildcards: plan.hardware(wildcards, "finetune", "runtime"),
+        gpu=lambda wildcards: plan.hardware(wildcards, "finetune", "gpus"),
+    params:
+        stage=STAGE["finetune"],
+        runs=plan.batch_json,
+        folder=f"results/{config['experiment']}",
+    shell:
+        """
+        python scripts/finetune.py \\
+            --name {wildcards.model} \\
+            --model {input.model} \\
+            --batch {wildcards.batch} \\
+            --runs {params.runs:q} \\
+            --tasks {params.folder}/tasks \\
+            --run-folder {params.folder}/runs/{wildcards.model} \\
+            --threads {threads} \\
+            --output {output} \\
+            &>{log}
+        """
+
+
+rule scores:
+    input:
+        plan.score_files(),
+    localrule: True

@@ -1,0 +1,51 @@
+"""Make one table from cached scores: Markdown, TSV, HTML, LaTeX, and JSON with the provenance of every cell.
+
+python scripts/make_table.py --table table1.json --scores results/demo/scores/*/*.json \
+    --published config/published.tsv --output results/demo/tables/table1_mrqa
+"""
+
+import argparse
+import json
+import logging
+from pathlib import Path
+
+from linkbert.command import json_or_file, run
+from linkbert.files import atomic_file
+from linkbert.tables.cells import build
+from linkbert.tables.definition import read_definition
+from linkbert.tables.html import html
+from linkbert.tables.layout import tally
+from linkbert.tables.published import read_published
+from linkbert.tables.scores import load_scores
+from linkbert.tables.text import latex, markdown, tsv
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--table", type=json_or_file, required=True, help="the definition: JSON, or a file of it")
+    parser.add_argument(
+        "--scores", type=Path, nargs="*", default=[], metavar="FILE", help="score files; none: paper only"
+    )
+    parser.add_argument("--published", type=Path, required=True, help="the paper's numbers (config/published.tsv)")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="PREFIX", help="writes PREFIX.{md,tsv,html,tex,json}"
+    )
+    options = parser.parse_args(arguments)
+
+    document = build(read_definition(options.table), load_scores(options.scores), read_published(options.published))
+    provenance = f"{options.output.name}.json"
+    printed = {
+        "md": markdown(document, provenance),
+        "tsv": tsv(document),
+        "html": html(document, provenance),
+        "tex": latex(document),
+        "json": json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
+    }
+    for suffix, text in printed.items():
+        with atomic_file(f"{options.output}.{suffix}") as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    logging.info("%s: %s", document["table"], tally(document))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,140 @@
+"""Attention among the tokens of each sequence of a packed batch.
+
+On CUDA without attention dropout this is PyTorch's variable-length flash attention. Elsewhere sequences of similar
+length are gathered into padded blocks for `scaled_dot_product_attention`; both gathers have gathers as their
+gradients. CPU kernels know no dropout, so attention dropout is written out there.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from linkbert.dropout import Dropout
+from linkbert.packing import Block, Grouping, PackedBatch, group_sequences
+
+
+class _Pad(torch.autograd.Function):
+    """Rows of x laid out in cells; padding cells repeat row 0 and pass no gradient back."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, rows: Tensor, cells: Tensor) -> Tensor:
+        ctx.save_for_backward(cells)
+        return x.index_select(0, rows)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None]:
+        return gradient.index_select(0, ctx.saved_tensors[0]), None, None
+
+
+class _Unpad(torch.autograd.Function):
+    """The rows that lie in `cells` of x."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, cells: Tensor) -> Tensor:
+        ctx.save_for_backward(cells)
+        ctx.cells = len(x)
+        return x.index_select(0, cells)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+        whole = gradient.new_zeros(ctx.cells, gradient.shape[1])
+        return whole.index_copy_(0, ctx.saved_tensors[0], gradient), None
+
+
+@dataclass
+class Attention:
+    """Attends within the sequences of one batch; made once for a forward pass and used by all layers.
+
+    Args:
+        heads: number of attention heads.
+        dropout: of attention weights, and where from.
+    """
+
+    batch: PackedBatch
+    heads: int
+    probability: float = 0.0
+    dropout: Dropout | None = None
+    groupings: dict[bool, Grouping] = field(default_factory=dict)
+
+    @property
+    def flash(self) -> bool:
+        """Whether the variable-length kernel can be used."""
+        return self.batch.tokens.is_cuda and not self.probability
+
+    def __call__(self, queries: Tensor, keys_values: Tensor, rows: Tensor | None, site: int) -> Tensor:
+        """Context [Q, H] of queries [Q, H] among keys and values [T, 2 H].
+
+        Args:
+            rows: ascending packed rows [Q] of the queries; None for all.
+            site: the place in the model that dropout is drawn for.
+        """
+        if self.flash:
+            return self._varlen(queries, keys_values, rows)
+        return self._grouped(queries, keys_values, rows, site)
+
+    def _varlen(self, queries: Tensor, keys_values: Tensor, rows: Tensor | None) -> Tensor:
+        from torch.nn.attention.varlen import varlen_attn
+
+        width = queries.shape[1] // self.heads
+        half = keys_values.dtype if keys_values.dtype in (torch.float16, torch.bfloat16) else torch.bfloat16
+        keys, values = keys_values.to(half).view(-1, 2, self.heads, width).unbind(1)
+        cu_keys = self.batch.cu_seqlens
+        cu_queries = cu_keys if rows is None else torch.searchsorted(rows, cu_keys.to(rows.dtype)).int()
+        context = varlen_attn(
+            queries.to(half).view(-1, self.heads, width),
+            keys,
+            values,
+            cu_queries,
+            cu_keys,
+            self.batch.max_length,
+            self.batch.max_length,
+        )
+        return context.reshape(len(queries), -1).to(queries.dtype)
+
+    def _grouping(self, rows: Tensor | None) -> Grouping:
+        subset = rows is not None
+        if subset not in self.groupings:
+            counts = None
+            if rows is not None:
+                ends = np.searchsorted(rows.cpu().numpy(), self.batch.lengths.cumsum())
+                counts = np.diff(ends, prepend=0)
+            self.groupings[subset] = group_sequences(self.batch.lengths, counts, self.batch.tokens.device)
+        return self.groupings[subset]
+
+    def _grouped(self, queries: Tensor, keys_values: Tensor, rows: Tensor | None, site: int) -> Tensor:
+        grouping, hidden = self._grouping(rows), queries.shape[1]
+        keys_values = _Pad.apply(keys_values, grouping.key_rows, grouping.key_cells)
+        queries = _Pad.apply(queries, grouping.query_rows, grouping.query_cells)
+        drop = None
+        if self.probability and self.dropout is not None:
+            drop = self.dropout if rows is None else self.dropout.rows(rows)
+            drop = drop.rows(grouping.query_rows)
+        # One split, not a slice for each block: its gradient is one concatenation.
+        key_blocks = keys_values.split([block.sequences * block.keys for block in grouping.blocks])
+        query_sizes = [block.sequences * block.queries for block in grouping.blocks]
+        query_blocks, contexts, first = queries.split(query_sizes), [], 0
+        for block, query, pair in zip(grouping.blocks, query_blocks, key_blocks, strict=True):
+            shape = (block.sequences, -1, self.heads, hidden // self.heads)
+            query = query.view(shape).transpose(1, 2)
+            key, value = pair.view(*shape[:2], 2, *shape[2:]).permute(2, 0, 3, 1, 4).unbind(0)
+            if drop is None:
+                context = F.scaled_dot_product_attention(query, key, value, attn_mask=block.valid)
+            else:
+                some = drop.between(first, first + block.sequences * block.queries)
+                context = self._explicit(query, key, value, block, some, site)
+            contexts.append(context.transpose(1, 2).reshape(-1, hidden))
+            first += block.sequences * block.queries
+        return _Unpad.apply(torch.cat(contexts), grouping.query_cells)
+
+    def _explicit(self, query: Tensor, key: Tensor, value: Tensor, block: Block, drop: Dropout, site: int) -> Tensor:
+        """Attention of one block [b, h, M, d] with dropout of its weights."""
+        scores = query @ key.transpose(2, 3) / math.sqrt(query.shape[-1])
+        if block.valid is not None:
+            scores = scores.masked_fill(~block.valid, float("-inf"))
+        keep = drop.mask(self.probability, site, block.keys, scores, places=self.heads)
+        keep = keep.view(block.sequences, block.queries, self.heads, block.keys).transpose(1, 2)
+        return (scores.softmax(-1) * keep) @ value

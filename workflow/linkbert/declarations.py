@@ -1,0 +1,223 @@
+"""The declarations: tables of `config/` and the experiment's configuration, read, checked, and asked questions.
+
+A table is tab-separated text whose first column is the row's name; lines that begin with ``#`` are comments.
+Every row is checked against ``workflow/schemas/<table>.schema.yaml`` and every reference between tables is followed,
+so that a wrong name ends here, in a sentence, before anything runs. Needs neither pandas nor torch: it runs at every
+start of the workflow.
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+
+from linkbert.errors import UserError, unknown
+
+Row = dict[str, Any]
+TABLES = ("downloads", "hub", "corpora", "tokenizers", "samplings", "models", "tasks")
+SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
+
+
+def expand(pattern: str) -> list[str]:
+    """Expand one numeric range in braces, keeping leading zeros.
+
+    >>> expand("pubmed25n{0009..0011}.xml.gz")
+    ['pubmed25n0009.xml.gz', 'pubmed25n0010.xml.gz', 'pubmed25n0011.xml.gz']
+    >>> expand("book.txt")
+    ['book.txt']
+    """
+    found = re.search(r"\{(\d+)\.\.(\d+)\}", pattern)
+    if not found:
+        return [pattern]
+    first, last = found.groups()
+    numbers = range(int(first), int(last) + 1)
+    return [f"{pattern[: found.start()]}{n:0{len(first)}d}{pattern[found.end() :]}" for n in numbers]
+
+
+def names(text: str) -> list[str]:
+    """The names in a comma-separated cell, ranges expanded."""
+    return [name for part in text.split(",") if part.strip() for name in expand(part.strip())]
+
+
+def read_table(path: Path) -> Iterator[tuple[int, Row]]:
+    """Yield (line number, row) of a tab-separated table; empty cells become empty strings."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such table. Known places are listed under 'declarations' in the config.") from None
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip() and line[0] != "#"]
+    if not lines:
+        raise UserError(f"{path}: the table is empty; its first line must name the columns.")
+    columns = lines[0][1].split("\t")
+    for number, line in lines[1:]:
+        cells = next(csv.reader(io.StringIO(line), delimiter="\t", quoting=csv.QUOTE_NONE))
+        if len(cells) > len(columns):
+            raise UserError(f"{path}, line {number}: {len(cells)} cells, but the table has {len(columns)} columns.")
+        cells += [""] * (len(columns) - len(cells))
+        yield number, dict(zip(columns, (cell.strip() for cell in cells), strict=True))
+
+
+def check(where: str, value: Any, schema: Mapping[str, Any]) -> None:
+    """Raise a UserError that names the key, what was found and what is known, where `value` breaks a JSON schema."""
+    problems = sorted(Draft202012Validator(schema).iter_errors(value), key=lambda error: list(error.absolute_path))
+    if not problems:
+        return
+    problem = problems[0]
+    key = ".".join(str(part) for part in problem.absolute_path)
+    if problem.validator == "additionalProperties":
+        known = problem.schema.get("properties", {})
+        extra = next(name for name in problem.instance if name not in known)
+        raise unknown(f"{where}{': ' + key if key else ''}", "key", extra, known)
+    if problem.validator == "enum":
+        raise unknown(where, key, problem.instance, problem.validator_value)
+    about = problem.schema.get("description")
+    raise UserError(f"{where}: {key or 'value'}: {problem.message}." + (f" It is: {about}" if about else ""))
+
+
+def load_schema(name: str) -> dict[str, Any]:
+    """The JSON schema of a table or of the configuration."""
+    return yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text(encoding="utf-8"))
+
+
+class Declarations:
+    """All tables of an experiment, each a dict from row name to row, checked against schemas and one another."""
+
+    def __init__(self, config: Mapping[str, Any], root: Path):
+        check("config", dict(config), load_schema("config"))
+        self.config, self.root = config, root
+        known_overrides = set(config.get("overrides", {})) - {*TABLES, "recipes"}
+        if known_overrides:
+            raise unknown("config: overrides", "table", known_overrides.pop(), (*TABLES, "recipes"))
+        for table in TABLES:
+            setattr(self, table, self._load(table))
+        self.recipes: list[Row] = list(self._rows("recipes"))
+        self._check_references()
+
+    downloads: dict[str, Row]
+    hub: dict[str, Row]
+    corpora: dict[str, Row]
+    tokenizers: dict[str, Row]
+    samplings: dict[str, Row]
+    models: dict[str, Row]
+    tasks: dict[str, Row]
+
+    def _rows(self, table: str) -> Iterator[Row]:
+        schema = load_schema(table)
+        overrides = {name: dict(cells) for name, cells in self.config.get("overrides", {}).get(table, {}).items()}
+        used = set()
+        paths = self.config["declarations"][table]
+        for path in [paths] if isinstance(paths, str) else paths:
+            for number, row in read_table(self.root / path):
+                key = next(iter(row.values()))
+                if key in overrides:
+                    used.add(key)
+                    row.update({column: str(cell) for column, cell in overrides[key].items()})
+                check(f"{path}, line {number} ({key})", row, schema)
+                yield row
+        for name in overrides.keys() - used:
+            raise UserError(f"config: overrides.{table}.{name}: no row of {paths} has this name.")
+
+    def _load(self, table: str) -> dict[str, Row]:
+        rows: dict[str, Row] = {}
+        for row in self._rows(table):
+            column = next(iter(row))
+            copies = expand(row[column])
+            for index, name in enumerate(copies):
+                if name in rows:
+                    raise UserError(f"{table}: '{name}' is declared twice; names must be unique.")
+                # A range in the name expands every cell that holds the same range (urls, checksums' addresses).
+                rows[name] = (
+                    row
+                    if len(copies) == 1
+                    else {key: expand(cell)[index] if "{" in cell else cell for key, cell in row.items()}
+                    | {column: name}
+                )
+        return rows
+
+    def _require(self, where: str, table: str, name: str) -> Row:
+        rows = getattr(self, table)
+        if name not in rows:
+            raise unknown(where, table.removesuffix("s"), name, rows)
+        return rows[name]
+
+    def _check_references(self) -> None:
+        for corpus, row in self.corpora.items():
+            for file in names(row["files"]):
+                self._require(f"corpora.tsv ({corpus})", "downloads", file)
+            if 1 < len(names(row["files"])) < int(row["shards"]):
+                raise UserError(
+                    f"corpora.tsv ({corpus}): {row['shards']} shards, but only {len(names(row['files']))} files."
+                )
+            _json_cell(f"corpora.tsv ({corpus})", row["options"])
+        for tokenizer, row in self.tokenizers.items():
+            kind, _, source = row["source"].partition(":")
+            self._require(f"tokenizers.tsv ({tokenizer})", {"hub": "hub", "train": "corpora"}[kind], source)
+        for model, row in self.models.items():
+            self._check_model(f"models.tsv ({model})", row)
+        for task, row in self.tasks.items():
+            for _, file in self.task_files(task):
+                self._require(f"tasks.tsv ({task})", "downloads", file)
+            _json_cell(f"tasks.tsv ({task})", row["options"])
+            if row["tuned_on"]:
+                self._require(f"tasks.tsv ({task})", "tasks", row["tuned_on"])
+        for table, definition in self.config["tables"].items():
+            for line in definition["rows"]:
+                if not line.get("external"):
+                    self._require(f"config: tables.{table}", "models", line["model"])
+            for task in table_tasks(definition):
+                self._require(f"config: tables.{table}", "tasks", task)
+
+    def _check_model(self, where: str, row: Row) -> None:
+        if row["hub"]:
+            self._require(where, "hub", row["hub"])
+        self._require(where, "tokenizers", row["tokenizer"])
+        if row["size"] not in self.config["sizes"]:
+            raise unknown(where, "size", row["size"], self.config["sizes"])
+        if row["kind"] == "released":
+            if not row["hub"]:
+                raise UserError(f"{where}: a released model needs the name of its hub row in the column 'hub'.")
+            return
+        if row["recipe"] not in self.config["pretraining"]:
+            raise unknown(where, "recipe", row["recipe"], self.config["pretraining"])
+        self._require(where, "samplings", row["sampling"])
+        for corpus in names(row["corpora"]):
+            self._require(where, "corpora", corpus)
+        if not names(row["corpora"]):
+            raise UserError(f"{where}: a pretrained model needs at least one corpus in the column 'corpora'.")
+
+    def task_files(self, task: str) -> list[tuple[str, str]]:
+        """The (role, file name) pairs of a task, e.g. ("train", "mrqa-squad-train.jsonl.gz")."""
+        pairs = [part.strip().partition("=") for part in self.tasks[task]["files"].split(";") if part.strip()]
+        return [(role, file) for role, _, file in pairs]
+
+
+def table_tasks(definition: Mapping[str, Any]) -> list[str]:
+    """The tasks that the columns of a table definition read, in order, each once."""
+
+    def flat(value: str | Iterable[Any]) -> Iterator[str]:
+        if isinstance(value, str):
+            yield value
+        else:
+            for part in value:
+                yield from flat(part)
+
+    tasks = (task for column in definition["columns"] for task in flat(column.get("mean", column["id"])))
+    return list(dict.fromkeys(tasks))
+
+
+def _json_cell(where: str, text: str) -> dict[str, Any]:
+    try:
+        return json.loads(text) if text else {}
+    except json.JSONDecodeError as error:
+        raise UserError(f"{where}: the column 'options' is not JSON ({error}): {text}") from None
+
+
+def options_of(row: Row) -> dict[str, Any]:
+    """The options of a row as a dict; an empty cell is no options."""
+    return _json_cell("options", row["options"])

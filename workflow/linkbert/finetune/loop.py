@@ -1,0 +1,132 @@
+"""Training and prediction over packed batches.
+
+An optimizer step sees exactly `batch_size` units (examples, windows of spans, questions of choices) in random order, as one or several
+packed micro-batches that together do no padding work. Everything random is a function of (seed, task, epoch, input): results
+depend neither on the micro-batches nor on the runs before.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import numpy as np
+import torch
+
+from linkbert.errors import UserError
+from linkbert.finetune.features import Features
+from linkbert.finetune.method import Method, Predictions
+from linkbert.finetune.network import Network
+from linkbert.finetune.recipe import Recipe
+from linkbert.finetune.tasks import Example
+from linkbert.rng import generator, key_of, mix
+
+# Tokens of a micro-batch in training and in evaluation. A CPU works fastest out of its caches; a GPU wants to be full.
+TRAINING_TOKENS = {"cpu": 4096, "cuda": 16384}
+EVALUATION_TOKENS = {"cpu": 4096, "cuda": 65536}
+# Parameters that never decay: biases and the gains of layer norms.
+UNDECAYED = ("bias", "norm.weight")
+
+
+def autocast(device: torch.device) -> AbstractContextManager:
+    """bf16 on a GPU, fp32 elsewhere."""
+    return torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext()
+
+
+def optimizer_of(network: Network, recipe: Recipe) -> torch.optim.AdamW:
+    """AdamW as the Hugging Face Trainer sets it up."""
+    decayed, undecayed = [], []
+    for name, parameter in network.named_parameters():
+        (undecayed if name.endswith(UNDECAYED) else decayed).append(parameter)
+    groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": undecayed, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=recipe.betas, eps=recipe.epsilon, fused=True)
+
+
+def batches(units: int, recipe: Recipe, seed: int, task: str) -> Iterator[tuple[int, np.ndarray]]:
+    """(epoch, units) of every optimizer step of a run."""
+    left, epoch = recipe.steps(units), 0
+    while left:
+        order = generator(seed, "order", task, epoch).permutation(units)
+        for first in range(0, units, recipe.batch_size):
+            if not left:
+                return
+            yield epoch, order[first : first + recipe.batch_size]
+            left -= 1
+        epoch += 1
+
+
+def split(units: np.ndarray, lengths: np.ndarray, most: int) -> list[np.ndarray]:
+    """Units, longest first, in parts of at most `most` tokens; a longer unit is a part of its own."""
+    units = units[np.argsort(-lengths[units], kind="stable")]
+    sizes = lengths[units]
+    if sizes.sum() <= most:
+        return [units]
+    parts, first, total = [], 0, 0
+    for place, size in enumerate(sizes.tolist()):
+        if total and total + size > most:
+            parts.append(units[first:place])
+            first, total = place, 0
+        total += size
+    return [*parts, units[first:]]
+
+
+def train(
+    network: Network, method: Method, features: Features, recipe: Recipe, seed: int, task: str, device: torch.device
+) -> float:
+    """Train in place; returns the mean loss over all steps.
+
+    Raises:
+        UserError: the loss is no longer a number.
+    """
+    lengths, most = features.unit_lengths, TRAINING_TOKENS[device.type]
+    steps = recipe.steps(len(features))
+    optimizer = optimizer_of(network, recipe)
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    rows = np.arange(len(features.lengths))
+    network.train()
+    losses, keys, known_epoch = [], rows, -1
+    for step, (epoch, units) in enumerate(batches(len(features), recipe, seed, task)):
+        if epoch != known_epoch:
+            keys, known_epoch = mix(key_of(seed, "dropout", task, epoch), rows).astype(np.int64), epoch
+        weight = method.weight(features, units)
+        for part in split(units, lengths, most):
+            inputs = method.inputs(features, part, keys).to(device)
+            with autocast(device):
+                logits = network(inputs)
+            loss = method.loss(logits, inputs) / weight
+            loss.backward()
+            losses.append(loss.detach())
+        torch.nn.utils.clip_grad_norm_(parameters, recipe.clip, foreach=True)
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.rate(step, steps)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    mean = float(torch.stack(losses).sum()) / steps
+    if not np.isfinite(mean):
+        raise UserError(
+            f"The loss of '{task}' (seed {seed}) is {mean} after {steps} steps at learning rate {recipe.learning_rate}; "
+            "the run diverged. Lower the learning rate or lengthen the warm-up."
+        )
+    return mean
+
+
+@torch.inference_mode()
+def predict(
+    network: Network,
+    method: Method,
+    features: Features,
+    examples: Sequence[Example],
+    recipe: Recipe,
+    device: torch.device,
+) -> Predictions:
+    """Predictions for a whole split."""
+    network.eval()
+    kept, index = [], []
+    for part in split(np.arange(len(features)), features.unit_lengths, EVALUATION_TOKENS[device.type]):
+        inputs = method.inputs(features, part).to(device)
+        with autocast(device):
+            logits = network(inputs)
+        kept.append(method.keep(logits, inputs))
+        index.append(inputs.index)
+    values = torch.cat(kept).cpu().numpy()
+    ordered = np.empty_like(values)
+    ordered[np.concatenate(index)] = values
+    return method.decode(ordered, features, examples, recipe)

@@ -1,0 +1,276 @@
+"""BERT over packed sequences: encoder, pooler and the heads of pretraining.
+
+Equal to Hugging Face's `BertForPreTraining` in outputs and gradients, without padding, with the last layer and the
+language-model head computed only where they are used.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from linkbert.attention import Attention
+from linkbert.dropout import Dropout
+from linkbert.errors import UserError, unknown
+from linkbert.packing import PackedBatch
+
+# The vocabulary is padded to a multiple of this inside the model: matrix units like it, files never see it.
+VOCABULARY_MULTIPLE = 64
+# Logit bias of padding words: their probability is exactly 0 in fp32 and bf16.
+NEVER = -1e4
+# Document relations in the order of `instances.npy`; NSP knows the first two.
+RELATIONS = ("contiguous", "random", "linked")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The shape of a BERT."""
+
+    vocab_size: int
+    hidden_size: int
+    num_layers: int
+    num_heads: int
+    intermediate_size: int
+    max_positions: int = 512
+    type_vocab_size: int = 2
+    dropout: float = 0.1
+    attention_dropout: float = 0.1
+    layer_norm_eps: float = 1e-12
+    initializer_range: float = 0.02
+
+    def __post_init__(self) -> None:
+        if self.hidden_size % self.num_heads:
+            raise UserError(
+                f"model: hidden_size {self.hidden_size} is not a multiple of num_heads {self.num_heads}; "
+                "choose sizes where it is."
+            )
+
+    @property
+    def padded_vocab_size(self) -> int:
+        """Words inside the model."""
+        return -(-self.vocab_size // VOCABULARY_MULTIPLE) * VOCABULARY_MULTIPLE
+
+    @classmethod
+    def from_hf(cls, config: Mapping[str, Any]) -> "ModelConfig":
+        """From the content of a Hugging Face `config.json` of type `bert`.
+
+        Raises:
+            UserError: for another architecture, activation or kind of positions.
+        """
+        for key, wanted in (("model_type", "bert"), ("hidden_act", "gelu"), ("position_embedding_type", "absolute")):
+            if config.get(key, wanted) != wanted:
+                raise unknown("config.json", key, config[key], [wanted])
+        try:
+            return cls(
+                config["vocab_size"],
+                config["hidden_size"],
+                config["num_hidden_layers"],
+                config["num_attention_heads"],
+                config["intermediate_size"],
+                config.get("max_position_embeddings", 512),
+                config.get("type_vocab_size", 2),
+                config.get("hidden_dropout_prob", 0.1),
+                config.get("attention_probs_dropout_prob", 0.1),
+                config.get("layer_norm_eps", 1e-12),
+                config.get("initializer_range", 0.02),
+            )
+        except KeyError as missing:
+            raise UserError(f"config.json: the key {missing} is missing; it is no BERT configuration.") from None
+
+    def to_hf(self) -> dict[str, Any]:
+        """The content of a Hugging Face `config.json`."""
+        return {
+            "model_type": "bert",
+            "vocab_size": self.vocab_size,
+            "hidden_size": self.hidden_size,
+            "num_hidden_layers": self.num_layers,
+            "num_attention_heads": self.num_heads,
+            "intermediate_size": self.intermediate_size,
+            "max_position_embeddings": self.max_positions,
+            "type_vocab_size": self.type_vocab_size,
+            "hidden_act": "gelu",
+            "position_embedding_type": "absolute",
+            "hidden_dropout_prob": self.dropout,
+            "attention_probs_dropout_prob": self.attention_dropout,
+            "layer_norm_eps": self.layer_norm_eps,
+            "initializer_range": self.initializer_range,
+            "pad_token_id": 0,
+        }
+
+
+def initialize(module: nn.Module, deviation: float) -> None:
+    """BERT's initialization: normal weights, zero biases, identity norms."""
+    for part in module.modules():
+        if isinstance(part, nn.Linear | nn.Embedding):
+            nn.init.normal_(part.weight, std=deviation)
+        if isinstance(part, nn.LayerNorm):
+            nn.init.ones_(part.weight)
+        if isinstance(part, nn.Linear | nn.LayerNorm) and part.bias is not None:
+            nn.init.zeros_(part.bias)
+
+
+class BertLayer(nn.Module):
+    """One post-norm transformer layer."""
+
+    def __init__(self, config: ModelConfig, number: int):
+        super().__init__()
+        self.dropout, self.site = config.dropout, 4 * number + 1
+        size, eps = config.hidden_size, config.layer_norm_eps
+        self.qkv = nn.Linear(size, 3 * size)
+        self.output = nn.Linear(size, size)
+        self.attention_norm = nn.LayerNorm(size, eps)
+        self.up = nn.Linear(size, config.intermediate_size)
+        self.down = nn.Linear(config.intermediate_size, size)
+        self.output_norm = nn.LayerNorm(size, eps)
+
+    def forward(self, hidden: Tensor, attention: Attention, drop: Dropout | None, rows: Tensor | None) -> Tensor:
+        """Hidden states [T, H] to [T, H], or to [Q, H] for the given ascending rows only."""
+        size = hidden.shape[1]
+        if rows is None:
+            queries, keys_values = self.qkv(hidden).split((size, 2 * size), dim=1)
+        else:
+            keys_values = F.linear(hidden, self.qkv.weight[size:], self.qkv.bias[size:])
+            hidden = hidden.index_select(0, rows)
+            queries = F.linear(hidden, self.qkv.weight[:size], self.qkv.bias[:size])
+            drop = drop.rows(rows) if drop else None
+        mixed = self.output(attention(queries, keys_values, rows, self.site))
+        if drop:
+            mixed = drop(mixed, self.dropout, self.site + 1)
+        hidden = self.attention_norm(hidden + mixed)
+        mixed = self.down(F.gelu(self.up(hidden)))
+        if drop:
+            mixed = drop(mixed, self.dropout, self.site + 2)
+        return self.output_norm(hidden + mixed)
+
+
+class BertEncoder(nn.Module):
+    """Embeddings and layers."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.config = config
+        size = config.hidden_size
+        self.words = nn.Embedding(config.padded_vocab_size, size)
+        self.positions = nn.Embedding(config.max_positions, size)
+        self.segments = nn.Embedding(config.type_vocab_size, size)
+        self.norm = nn.LayerNorm(size, config.layer_norm_eps)
+        self.layers = nn.ModuleList(BertLayer(config, number) for number in range(config.num_layers))
+        initialize(self, config.initializer_range)
+        with torch.no_grad():
+            self.words.weight[config.vocab_size :] = 0
+
+    def forward(self, batch: PackedBatch, rows: Tensor | None = None) -> Tensor:
+        """Last hidden states [T, H] of all tokens, or [Q, H] of the given rows.
+
+        Args:
+            rows: ascending packed rows [Q]; the last layer is computed for them alone.
+
+        Raises:
+            UserError: for a sequence longer than the model's positions.
+        """
+        config = self.config
+        if batch.max_length > config.max_positions:
+            raise UserError(
+                f"A sequence has {batch.max_length} tokens, the model {config.max_positions} positions; "
+                "shorten the text."
+            )
+        drop = self._dropout(batch)
+        attention_dropout = config.attention_dropout if self.training else 0.0
+        attention = Attention(batch, config.num_heads, attention_dropout, drop)
+        hidden = self.norm(self.words(batch.tokens) + self.segments(batch.segments) + self.positions(batch.positions))
+        within = drop if config.dropout else None
+        if within:
+            hidden = within(hidden, config.dropout, 0)
+        for layer in self.layers[:-1]:
+            hidden = layer(hidden, attention, within, None)
+        return self.layers[-1](hidden, attention, within, rows)
+
+    def _dropout(self, batch: PackedBatch) -> Dropout | None:
+        if not self.training or not (self.config.dropout or self.config.attention_dropout):
+            return None
+        keys = batch.keys
+        if keys is None:
+            keys = torch.randint(-(2**63), 2**63 - 1, (len(batch),)).to(batch.tokens.device)
+        return Dropout.of(keys, batch.sequence_of, batch.positions)
+
+
+class Pooler(nn.Module):
+    """A dense layer and tanh on the state of [CLS]."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.dense = nn.Linear(config.hidden_size, config.hidden_size)
+        initialize(self, config.initializer_range)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """States of [CLS] [B, H] to [B, H]."""
+        return torch.tanh(self.dense(states))
+
+
+class LanguageModelHead(nn.Module):
+    """Dense, GELU and norm; then logits by the word embeddings themselves."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.dense = nn.Linear(config.hidden_size, config.hidden_size)
+        self.norm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
+        initialize(self, config.initializer_range)
+        self.bias = nn.Parameter(torch.zeros(config.padded_vocab_size))
+        with torch.no_grad():
+            self.bias[config.vocab_size :] = NEVER
+
+    def forward(self, states: Tensor) -> Tensor:
+        """States [K, H] to what the word embeddings are multiplied with [K, H]."""
+        return self.norm(F.gelu(self.dense(states)))
+
+
+class BertForPreTraining(nn.Module):
+    """Encoder, pooler, language-model head tied to the embeddings, and document relations.
+
+    Args:
+        relations: 3 for document relation prediction, 2 for next sentence prediction.
+    """
+
+    def __init__(self, config: ModelConfig, relations: int = len(RELATIONS)):
+        super().__init__()
+        self.config = config
+        self.encoder = BertEncoder(config)
+        self.pooler = Pooler(config)
+        self.mlm = LanguageModelHead(config)
+        self.relation = nn.Linear(config.hidden_size, relations)
+        initialize(self.relation, config.initializer_range)
+
+    def logits(self, states: Tensor) -> Tensor:
+        """Logits over the padded vocabulary [K, V'] of states [K, H]."""
+        return F.linear(self.mlm(states), self.encoder.words.weight, self.mlm.bias)
+
+    def relation_logits(self, states: Tensor) -> Tensor:
+        """Logits of relations [B, 2 or 3] of the states of [CLS] [B, H]."""
+        return self.relation(self.pooler(states))
+
+
+def load_encoder(folder: str | Path, pooler: bool = True, **overrides: float) -> tuple[BertEncoder, Pooler]:
+    """Encoder and pooler from a Hugging Face folder of a BERT (safetensors or PyTorch file, any of its usual names).
+
+    Args:
+        pooler: whether the file must hold one; else a missing pooler stays freshly initialized.
+        overrides: fields of `ModelConfig`, e.g. ``dropout=0.0``.
+
+    Raises:
+        UserError: for a missing file, a missing tensor or one of another shape.
+    """
+    from dataclasses import replace
+
+    from linkbert.weights import load_into, read_config, read_weights
+
+    config = replace(read_config(folder), **overrides)
+    weights = read_weights(folder)
+    encoder, head = BertEncoder(config), Pooler(config)
+    load_into(encoder, weights, "encoder.", str(folder))
+    if pooler or any(name.startswith("pooler.") for name in weights):
+        load_into(head, weights, "pooler.", str(folder))
+    return encoder, head

@@ -1,0 +1,157 @@
+"""Sequences concatenated without padding, and the padded blocks in which ordinary attention sees them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from linkbert.errors import UserError
+
+# Sequences share a padded group while the shortest fills at least this share of the longest.
+GROUP_FILL = 0.9
+# A group is at most this many padded tokens: its scores then stay in a core's cache.
+GROUP_TOKENS = 8192
+
+
+@dataclass
+class PackedBatch:
+    """B sequences of T real tokens, one after the other; no position is padding."""
+
+    tokens: Tensor  # int64 [T]
+    segments: Tensor  # int64 [T], 0 for A and 1 for B
+    positions: Tensor  # int64 [T], from 0 in every sequence
+    cu_seqlens: Tensor  # int32 [B + 1], first token of each sequence; the last entry is T
+    max_length: int
+    keys: Tensor | None = None  # int64 [B], what dropout of each sequence is drawn from; None draws fresh keys
+    lengths: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)  # [B], on the host
+
+    def to(self, device: torch.device | str, non_blocking: bool = True) -> "PackedBatch":
+        """The same batch on another device; the lengths stay on the host too."""
+        tensors = ("tokens", "segments", "positions", "cu_seqlens", "keys")
+        moved = {
+            name: getattr(self, name).to(device, non_blocking=non_blocking)
+            for name in tensors
+            if getattr(self, name) is not None
+        }
+        return replace(self, **moved)
+
+    def __len__(self) -> int:
+        return len(self.cu_seqlens) - 1
+
+    @property
+    def cls_rows(self) -> Tensor:
+        """Row of each sequence's first token: int32 [B]."""
+        return self.cu_seqlens[:-1]
+
+    @property
+    def sequence_of(self) -> Tensor:
+        """The sequence that each token belongs to: int64 [T]."""
+        starts = torch.zeros_like(self.tokens)
+        starts[self.cu_seqlens[1:-1].long()] = 1
+        return starts.cumsum(0)
+
+
+def pack_arrays(
+    tokens: np.ndarray, segments: np.ndarray, lengths: np.ndarray, keys: np.ndarray | None = None
+) -> PackedBatch:
+    """A batch from flat tokens [T], segments [T] and the lengths [B] of its sequences, each at least 1."""
+    lengths = np.asarray(lengths, np.int64)
+    ends = lengths.cumsum()
+    positions = np.arange(len(tokens)) - np.repeat(ends - lengths, lengths)
+    return PackedBatch(
+        torch.from_numpy(np.asarray(tokens, np.int64)),
+        torch.from_numpy(np.asarray(segments, np.int64)),
+        torch.from_numpy(positions),
+        torch.from_numpy(np.concatenate([[0], ends]).astype(np.int32)),
+        int(lengths.max()),
+        None if keys is None else torch.from_numpy(np.asarray(keys).astype(np.int64)),
+        lengths,
+    )
+
+
+def pack(sequences: Sequence[Sequence[int]], segments: Sequence[Sequence[int]] | None = None) -> PackedBatch:
+    """A batch from B sequences of token numbers and their segment numbers (all 0 where not given).
+
+    Raises:
+        UserError: for no sequence, an empty one, or segments of other lengths.
+    """
+    lengths = np.fromiter((len(sequence) for sequence in sequences), np.int64, len(sequences))
+    if not len(lengths) or not lengths.all():
+        raise UserError("A batch needs at least one sequence, and every sequence at least one token.")
+    tokens = np.concatenate([np.asarray(sequence, np.int64) for sequence in sequences])
+    if segments is None:
+        flat = np.zeros_like(tokens)
+    else:
+        if [len(segment) for segment in segments] != lengths.tolist():
+            raise UserError("A batch needs one segment number for each token.")
+        flat = np.concatenate([np.asarray(segment, np.int64) for segment in segments])
+    return pack_arrays(tokens, flat, lengths)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some sequences of similar length, padded: b x L keys, queried by b x M rows."""
+
+    sequences: int  # b
+    keys: int  # L
+    queries: int  # M
+    valid: Tensor | None  # bool [b, 1, 1, L], keys that are tokens; None where all are
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Packed rows laid out as padded blocks, one block after the other."""
+
+    blocks: tuple[Block, ...]
+    key_rows: Tensor  # int64, the packed row of each key cell; row 0 where the cell is padding
+    key_cells: Tensor  # int64 [T], the cell of each packed row
+    query_rows: Tensor  # as key_rows, over the queried rows
+    query_cells: Tensor  # int64 [Q], as key_cells
+
+
+def _cells(lengths: np.ndarray, chosen: list[np.ndarray], widths: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of all cells, and the cells of all rows, of blocks of the chosen sequences, each padded to its width."""
+    starts = lengths.cumsum() - lengths
+    rows, cells, base = [], np.empty(lengths.sum(), np.int64), 0
+    for members, width in zip(chosen, widths, strict=True):
+        column = np.arange(width)
+        real = column < lengths[members][:, None]
+        block = np.where(real, starts[members][:, None] + column, 0)
+        cells[block[real]] = base + np.flatnonzero(real)
+        rows.append(block.ravel())
+        base += block.size
+    return np.concatenate(rows), cells
+
+
+def group_sequences(
+    lengths: np.ndarray, query_counts: np.ndarray | None = None, device: torch.device | str = "cpu"
+) -> Grouping:
+    """Lay out sequences of these lengths [B] in padded blocks of similar length.
+
+    `query_counts` [B] says how many rows of each sequence are queried, where that is not all of them.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    descending = lengths[order]
+    chosen, first = [], 0
+    while first < len(order):
+        width = descending[first]
+        last = int(np.searchsorted(-descending, -width * GROUP_FILL, side="right"))
+        last = min(last, first + max(GROUP_TOKENS // int(width), 1))
+        chosen.append(np.sort(order[first:last]))
+        first = last
+    widths = [int(lengths[members].max()) for members in chosen]
+    key_rows, key_cells = _cells(lengths, chosen, widths)
+    if query_counts is None:
+        query_widths, query_rows, query_cells = widths, key_rows, key_cells
+    else:
+        query_widths = [int(query_counts[members].max()) for members in chosen]
+        query_rows, query_cells = _cells(query_counts, chosen, query_widths)
+    blocks = []
+    for members, width, queries in zip(chosen, widths, query_widths, strict=True):
+        real = np.arange(width) < lengths[members][:, None]
+        valid = None if real.all() else torch.from_numpy(real)[:, None, None, :].to(device)
+        blocks.append(Block(len(members), width, queries, valid))
+    tensors = (torch.from_numpy(array).to(device) for array in (key_rows, key_cells, query_rows, query_cells))
+    return Grouping(tuple(blocks), *tensors)

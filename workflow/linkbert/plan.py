@@ -1,0 +1,363 @@
+"""What the rules ask: which file comes from which, and with which settings.
+
+Every method here turns names (wildcards) into paths, JSON or command-line arguments; nothing here does work.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from linkbert import STAGE
+from linkbert.declarations import Declarations, names, table_tasks
+from linkbert.errors import UserError, unknown
+from linkbert.files import fingerprint
+from linkbert.recipes import recipe_points
+
+Wildcards = Any  # Snakemake's wildcards: names as attributes
+NOTHING = r"(?!)"  # a pattern that matches no name
+
+
+class Plan(Declarations):
+    """The declarations of an experiment and the answers they give to the rules."""
+
+    def __init__(self, config: Mapping[str, Any], root: Path):
+        super().__init__(config, root)
+        self.results = f"results/{config['experiment']}"
+        self.jobs = self._fine_tuning_jobs()
+
+    def pattern(self, table: str, **having: str) -> str:
+        """A regular expression for the rows of a table, e.g. ``pattern("models", kind="released")``."""
+        rows = getattr(self, table)
+        chosen = [name for name, row in rows.items() if all(row[key] == value for key, value in having.items())]
+        return "|".join(re.escape(name) for name in chosen) or NOTHING
+
+    # Downloads ------------------------------------------------------------------------------------------------------
+
+    def _mirror(self) -> str:
+        mirror = self.config["downloads"]
+        arguments = f"--mirror {mirror['mirror']}" if mirror.get("mirror") else ""
+        return arguments + (f" --checksums {mirror['checksums']}" if mirror.get("checksums") else "")
+
+    def download_source(self, wildcards: Wildcards) -> str:
+        row = self.downloads[wildcards.file]
+        mirror = self._mirror()
+        if row["url"] == "provided" and not mirror:
+            raise UserError(
+                f"downloads.tsv: '{wildcards.file}' cannot be fetched by itself ({row['note']}). "
+                "Put it into a folder and set downloads.mirror in the config to that folder."
+            )
+        parts = [f"--url '{row['url']}'", mirror]
+        if not self.config["downloads"].get("checksums"):
+            parts += [f"--sha256 {row['sha256']}" if row["sha256"] else ""]
+            parts += [f"--md5{'-url' if '/' in row['md5'] else ''} {row['md5']}" if row["md5"] else ""]
+        return " ".join(part for part in parts if part)
+
+    def hub_source(self, wildcards: Wildcards) -> str:
+        row = self.hub[wildcards.hub]
+        branch = " --allow-branch" if row["revision"] == "main" else ""
+        source = f"--repository {row['repository']} --revision {row['revision']} --kind {row['kind']}{branch}"
+        return f"{source} {self._mirror()}".strip()
+
+    # Corpora, tokenizers, graphs ------------------------------------------------------------------------------------
+
+    def corpus_files(self, wildcards: Wildcards) -> list[str]:
+        """The downloads that a shard reads: its own group of the files, or the one file that all shards share."""
+        files = names(self.corpora[wildcards.corpus]["files"])
+        if len(files) > 1:
+            shards = int(self.corpora[wildcards.corpus]["shards"])
+            shard = int(wildcards.shard)
+            files = files[len(files) * shard // shards : len(files) * (shard + 1) // shards]
+        return [f"{self.results}/downloads/{file}" for file in files]
+
+    def shard_arguments(self, wildcards: Wildcards) -> str:
+        """Which part of its files a shard takes: all of a group of files, or a byte range of a single one."""
+        row = self.corpora[wildcards.corpus]
+        single = len(names(row["files"])) == 1
+        return f"--shard {int(wildcards.shard)} --shards {row['shards']}" if single else "--shard 0 --shards 1"
+
+    def documents(self, wildcards: Wildcards) -> list[str]:
+        return self.corpus_documents(wildcards.corpus)
+
+    def corpus_documents(self, corpus: str) -> list[str]:
+        shards = int(self.corpora[corpus]["shards"])
+        return [f"{self.results}/documents/{corpus}/{shard:04d}" for shard in range(shards)]
+
+    def tokenizer_inputs(self, wildcards: Wildcards) -> list[str]:
+        kind, _, source = self.tokenizers[wildcards.tokenizer]["source"].partition(":")
+        return [f"{self.results}/hub/{source}"] if kind == "hub" else self.corpus_documents(source)
+
+    def tokenizer_source(self, wildcards: Wildcards) -> str:
+        row = self.tokenizers[wildcards.tokenizer]
+        if row["source"].startswith("hub:"):
+            return "--source"
+        lowercase = "--lowercase " if row["lowercase"] == "yes" else ""
+        return f"--vocab-size {row['vocab_size']} {lowercase}--documents"
+
+    def graph_like(self, wildcards: Wildcards) -> list[str]:
+        """The graph whose out-degrees a random graph copies: the corpus' own."""
+        if wildcards.links != "random":
+            return []
+        own = self.corpora[wildcards.corpus]["links"]
+        if own == "none":
+            raise UserError(f"corpora.tsv: '{wildcards.corpus}' has no links, so there are no out-degrees to copy.")
+        return [f"{self.results}/graphs/{wildcards.corpus}/{own}"]
+
+    # Instances ------------------------------------------------------------------------------------------------------
+
+    def sampling_for(self, corpus: str, sampling: str) -> str:
+        """The sampling that a corpus really uses: a corpus without links is sampled as BERT does (section 5.1)."""
+        return sampling if self.corpora[corpus]["links"] != "none" else "bert"
+
+    def sampling_graph(self, wildcards: Wildcards) -> list[str]:
+        links = self.samplings[wildcards.sampling]["links"]
+        return [] if links == "none" else [f"{self.results}/graphs/{wildcards.corpus}/{links}"]
+
+    def heldout_graph(self, wildcards: Wildcards) -> list[str]:
+        links = self.corpora[wildcards.corpus]["links"]
+        return [] if links == "none" else [f"{self.results}/graphs/{wildcards.corpus}/{links}"]
+
+    def _sampling(self, name: str) -> str:
+        row = self.samplings[name]
+        shares = {key: float(row[key]) for key in ("contiguous", "random", "linked", "short")}
+        return json.dumps({**shares, **{key: row[key] for key in ("in_degree", "link_scope", "b_start")}})
+
+    def sampling_json(self, wildcards: Wildcards) -> str:
+        return self._sampling(wildcards.sampling)
+
+    def heldout_json(self, wildcards: Wildcards) -> str:
+        """Held-out instances follow the corpus' own links, whatever a model is trained on."""
+        links = self.corpora[wildcards.corpus]["links"]
+        own = [name for name, row in self.samplings.items() if row["links"] == links]
+        return self._sampling(own[0] if own else "bert")
+
+    def instance_arguments(self) -> str:
+        instances = self.config["instances"]
+        return f"--length {instances['length']} --heldout {instances['heldout']} --seed {self.config['seed']}"
+
+    def audit_reports(self) -> list[str]:
+        kinds = {
+            (corpus, row["tokenizer"], self.sampling_for(corpus, row["sampling"]))
+            for row in self.models.values()
+            for corpus in names(row["corpora"])
+        }
+        return [
+            f"{self.results}/audits/{corpus}/{tokenizer}/{sampling}.txt"
+            for corpus, tokenizer, sampling in sorted(kinds)
+        ]
+
+    # Models ---------------------------------------------------------------------------------------------------------
+
+    def model_tokenizer(self, wildcards: Wildcards) -> str:
+        return f"{self.results}/tokenizers/{self.models[wildcards.model]['tokenizer']}"
+
+    def model_init(self, wildcards: Wildcards) -> list[str]:
+        hub = self.models[wildcards.model]["hub"]
+        return [f"{self.results}/hub/{hub}"] if hub else []
+
+    def _sources(self, model: str) -> list[tuple[str, str, str]]:
+        """(tokens, instances, held-out) folders of a model, one triple a corpus."""
+        row = self.models[model]
+        tokenizer = row["tokenizer"]
+        return [
+            (
+                f"{self.results}/tokens/{corpus}/{tokenizer}",
+                f"{self.results}/instances/{corpus}/{tokenizer}/{self.sampling_for(corpus, row['sampling'])}",
+                f"{self.results}/heldout/{corpus}/{tokenizer}",
+            )
+            for corpus in names(row["corpora"])
+        ]
+
+    def model_tokens(self, wildcards: Wildcards) -> list[str]:
+        return [tokens for tokens, _, _ in self._sources(wildcards.model)]
+
+    def model_instances(self, wildcards: Wildcards) -> list[str]:
+        return [instances for _, instances, _ in self._sources(wildcards.model)]
+
+    def model_heldout(self, wildcards: Wildcards) -> list[str]:
+        return [heldout for _, _, heldout in self._sources(wildcards.model)]
+
+    def pretraining_sources(self, wildcards: Wildcards) -> str:
+        triples = self._sources(wildcards.model)
+        sources = " ".join(f"{tokens}={instances}" for tokens, instances, _ in triples)
+        evaluation = " ".join(f"{tokens}={heldout}" for tokens, _, heldout in triples)
+        return f"--sources {sources} --evaluation {evaluation}"
+
+    def pretraining(self, model: str) -> dict[str, Any]:
+        """The whole pretraining recipe of a model: size, schedule, objective, masking, seed."""
+        row = self.models[model]
+        recipe = {"seed": self.config["seed"], "length": self.config["instances"]["length"]}
+        recipe |= {"size": self.config["sizes"][row["size"]], "objective": row["objective"]}
+        return recipe | self.config["pretraining"][row["recipe"]]
+
+    def pretraining_json(self, wildcards: Wildcards) -> str:
+        return json.dumps(self.pretraining(wildcards.model))
+
+    def hardware(self, wildcards: Wildcards, stage: str, what: str) -> Any:
+        """What a model's size needs: memory, time, GPUs; the first list entry is for the first attempt, and so on."""
+        size = self.models[wildcards.model]["size"]
+        return self.config["hardware"][stage][size][what]
+
+    def lineage(self, model: str) -> dict[str, Any]:
+        """Every setting that a model's weights depend on, for the name of its scores."""
+        row = self.models[model]
+        corpora = names(row["corpora"])
+        tokenizer = self.tokenizers[row["tokenizer"]]
+        stages = ("download", "documents", "tokenizer", "tokens", "graph", "instances", "pretrain")
+        lineage: dict[str, Any] = {
+            "stages": {stage: STAGE[stage] for stage in stages},
+            "kind": row["kind"],
+            "hub": self.hub.get(row["hub"]),
+            "tokenizer": {key: tokenizer[key] for key in ("source", "vocab_size", "lowercase")},
+            "downloads": self.config["downloads"].get("checksums") and self.config.get("world"),
+        }
+        if row["kind"] == "pretrained":
+            used = {self.sampling_for(corpus, row["sampling"]) for corpus in corpora}
+            lineage |= {
+                "recipe": self.pretraining(model),
+                "corpora": [
+                    {key: self.corpora[corpus][key] for key in ("format", "files", "links", "options")}
+                    for corpus in corpora
+                ],
+                "samplings": [self._sampling(sampling) for sampling in sorted(used)],
+                "instances": self.config["instances"],
+                "graph": self.config["graph"],
+            }
+        return lineage
+
+    # Fine-tuning ----------------------------------------------------------------------------------------------------
+
+    def task_inputs(self, wildcards: Wildcards) -> list[str]:
+        return [f"{self.results}/downloads/{file}" for _, file in self.task_files(wildcards.task)]
+
+    def task_arguments(self, wildcards: Wildcards) -> str:
+        return " ".join(f"{role}={self.results}/downloads/{file}" for role, file in self.task_files(wildcards.task))
+
+    def _cells(self) -> dict[str, list[str]]:
+        """The tasks that the tables need of each model, in the order of the declarations."""
+        wanted: dict[str, set[str]] = {model: set() for model in self.models}
+        for definition in self.config["tables"].values():
+            for row in definition["rows"]:
+                if not row.get("external"):
+                    wanted[row["model"]] |= set(row.get("tasks") or table_tasks(definition))
+        return {model: [task for task in self.tasks if task in tasks] for model, tasks in wanted.items()}
+
+    def _fine_tuning_jobs(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """(model, batch) -> runs. A batch is one job; its name ends in the hash of all that its scores depend on."""
+        by = self.config["finetuning"]["jobs_by"]
+        jobs: dict[tuple[str, str], dict[str, Any]] = {}
+        for model, tasks in self._cells().items():
+            batches: dict[str, dict[str, Any]] = {}
+            for task in tasks:
+                tuned_on = self.tasks[task]["tuned_on"] or task
+                batch = {"model": "all", "suite": self.tasks[task]["suite"], "task": tuned_on}[by]
+                runs = batches.setdefault(batch, {})
+                runs.setdefault(tuned_on, {"tests": [], **self._runs(model, tuned_on)})["tests"].append(task)
+            for batch, runs in batches.items():
+                about = {tested: self._task_settings(tested) for run in runs.values() for tested in run["tests"]}
+                about |= {task: self._task_settings(task) for task in runs}
+                settings = {"runs": runs, "tasks": about, "model": self.lineage(model)}
+                stages = {stage: STAGE[stage] for stage in ("tasks", "finetune")}
+                jobs[model, f"{batch}-{fingerprint({**settings, 'stages': stages})}"] = runs
+        return jobs
+
+    def _task_settings(self, task: str) -> dict[str, Any]:
+        row = self.tasks[task]
+        return {key: row[key] for key in ("kind", "reader", "files", "metric", "options")} | {
+            "seed": self.config["seed"]
+        }
+
+    def _runs(self, model: str, task: str) -> dict[str, Any]:
+        row = self.tasks[task]
+        finetuning = self.config["finetuning"]
+        points, seeds = recipe_points(
+            self.recipes, finetuning["recipes"], self.models[model]["size"], row["suite"], task, int(row["length"])
+        )
+        limit = finetuning.get("max_length")
+        if limit:
+            points = [{**point, "length": min(point["length"], limit)} for point in points]
+        return {"recipes": points, "seeds": seeds or finetuning["seeds"]}
+
+    def _job(self, wildcards: Wildcards) -> dict[str, Any]:
+        key = (wildcards.model, wildcards.batch)
+        if key not in self.jobs:
+            known = [batch for model, batch in self.jobs if model == wildcards.model]
+            raise unknown("scores", f"batch of {wildcards.model}", wildcards.batch, known)
+        return self.jobs[key]
+
+    def batch_tasks(self, wildcards: Wildcards) -> list[str]:
+        runs = self._job(wildcards)
+        tasks = dict.fromkeys(name for task, run in runs.items() for name in (task, *run["tests"]))
+        return [f"{self.results}/tasks/{task}" for task in tasks]
+
+    def batch_json(self, wildcards: Wildcards) -> str:
+        return json.dumps(self._job(wildcards))
+
+    def _score_path(self, model: str, batch: str) -> str:
+        return f"scores/{model}/{batch}.json"
+
+    def score_files(self, model: str | None = None) -> list[str]:
+        return [f"{self.results}/{self._score_path(m, batch)}" for m, batch in self.jobs if model in (None, m)]
+
+    def _exists(self, path: str) -> bool:
+        return (self.root / self.results / path).exists()
+
+    def missing_batches(self) -> str:
+        """A pattern for the batches without a score file; those that have one need no producer."""
+        missing = {batch for model, batch in self.jobs if not self._exists(self._score_path(model, batch))}
+        return "|".join(sorted(missing)) or NOTHING
+
+    # Tables and figures ---------------------------------------------------------------------------------------------
+
+    def table_scores(self, wildcards: Wildcards) -> list[str]:
+        definition = self.config["tables"][wildcards.table]
+        needed = set(table_tasks(definition))
+        models = [row["model"] for row in definition["rows"] if not row.get("external")]
+        chosen = [
+            (model, batch)
+            for model, batch in self.jobs
+            if model in models and any(needed & set(run["tests"]) for run in self.jobs[model, batch].values())
+        ]
+        return [f"{self.results}/{self._score_path(model, batch)}" for model, batch in chosen]
+
+    def table_json(self, wildcards: Wildcards) -> str:
+        definition = dict(self.config["tables"][wildcards.table], table=wildcards.table)
+        definition["rows"] = [
+            row if row.get("title") or row.get("external") else {**row, "title": self.models[row["model"]]["title"]}
+            for row in definition["rows"]
+        ]
+        definition["columns"] = [
+            column if column.get("title") else {**column, "title": self.tasks[column["id"]]["title"]}
+            for column in definition["columns"]
+        ]
+        return json.dumps(definition | self.config["tables_note"], ensure_ascii=False)
+
+    def _recording(self, model: str) -> str:
+        return f"scores/{model}/training-{fingerprint(self.lineage(model))}.json"
+
+    def _pretrained(self, size: str | None = None) -> list[str]:
+        rows = self.models.items()
+        return [model for model, row in rows if row["kind"] == "pretrained" and size in (None, row["size"])]
+
+    def _used(self) -> set[str]:
+        return {model for model, _ in self.jobs}
+
+    def missing_recordings(self) -> str:
+        missing = [model for model in self._pretrained() if not self._exists(self._recording(model))]
+        return "|".join(missing) or NOTHING
+
+    def training_figures(self) -> list[str]:
+        sizes = dict.fromkeys(self.models[model]["size"] for model in self._pretrained() if model in self._used())
+        return [f"{self.results}/figures/training_{size}.svg" for size in sizes]
+
+    def training_records(self, wildcards: Wildcards) -> list[str]:
+        used = self._used()
+        return [
+            f"{self.results}/{self._recording(model)}" for model in self._pretrained(wildcards.size) if model in used
+        ]
+
+    def training_arguments(self, wildcards: Wildcards) -> str:
+        used = self._used()
+        models = [model for model in self._pretrained(wildcards.size) if model in used]
+        return " ".join(f"{model}={self.results}/{self._recording(model)}" for model in models)

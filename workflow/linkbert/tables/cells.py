@@ -1,0 +1,170 @@
+"""Each cell of a table: our mean and spread beside the paper's number, a judgement, and where ours comes from."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from linkbert import STAGE, __version__
+from linkbert.tables.definition import Column, Row, Table, Tolerance, members
+from linkbert.tables.published import Published, PublishedNumbers
+from linkbert.tables.scores import Choice, Estimate, Run, mean_of, select
+
+MATCHES, CLOSE, DIFFERS = "matches", "close", "differs"
+NOT_RUN, NOT_COMPARABLE, UNPUBLISHED, CITED = "not run", "not comparable", "unpublished", "cited"
+MARKS = {
+    MATCHES: "differs from the paper by at most {matches} or one spread, whichever is wider (never more than {close})",
+    CLOSE: "differs by at most {close}",
+    DIFFERS: "differs by more than {close}",
+    NOT_RUN: "no score of ours",
+    NOT_COMPARABLE: "our data or setting is not the paper's, so the two numbers must not be compared",
+    UNPUBLISHED: "a score of ours for which the paper has no number",
+    CITED: "a system of others; the paper's number only",
+}
+
+Document = dict[str, Any]
+
+
+def judge(difference: float, spread: float | None, tolerance: Tolerance) -> str:
+    """The mark for ours minus the paper's, in points.
+
+    A match lies within the tolerance or one spread over seeds; a large spread never makes a match of what is not
+    even close.
+
+    >>> judge(0.5, None, Tolerance()), judge(-1.1, 1.2, Tolerance()), judge(1.1, 0.2, Tolerance())
+    ('matches', 'matches', 'close')
+    >>> judge(-2.1, 9.0, Tolerance())
+    'differs'
+    """
+    distance = round(abs(difference), 6)  # 55.1 - 54.6 is a difference of 0.5
+    if distance <= max(tolerance.matches, min(spread or 0.0, tolerance.close)):
+        return MATCHES
+    return CLOSE if distance <= tolerance.close else DIFFERS
+
+
+def build(table: Table, runs: Iterable[Run], published: PublishedNumbers) -> Document:
+    """The table as one JSON value: what the renderers, figures and claims read, and the provenance of every cell.
+
+    Holds the definition, the cells in the order of rows and columns, the score files used, and counts by mark.
+    """
+    choices = select(runs)
+    cells = []
+    for row in table.rows:
+        ours = {} if row.external else {task: choice for (model, task), choice in choices.items() if model == row.model}
+        cells += [_cell(table, row, column, ours, published) for column in table.columns]
+    _mark_best(table, cells)
+    files = sorted(
+        {(run["file"], run["sha256"]) for cell in cells for run in (cell["choice"] or {}).get("runs", [])},
+    )
+    return {
+        "stage": "tables",
+        "stage_version": STAGE["tables"],
+        "linkbert": __version__,
+        **asdict(table),
+        "cells": cells,
+        "counts": {mark: sum(cell["mark"] == mark for cell in cells) for mark in MARKS},
+        "scores": [{"file": name, "sha256": digest} for name, digest in files],
+    }
+
+
+def _cell(
+    table: Table, row: Row, column: Column, choices: Mapping[str, Choice], published: PublishedNumbers
+) -> dict[str, Any]:
+    paper = published.get((table.table, row.model, column.id))
+    choice, estimate, problem = _ours(column, choices)
+    comparable = table.comparable and row.comparable and column.comparable
+    difference = round(estimate.mean - paper.value, 10) if estimate and paper and comparable else None
+    return {
+        "model": row.model,
+        "task": column.id,
+        "mark": _mark(row, comparable, estimate, paper, difference, table.tolerance),
+        "best": False,
+        "mean": estimate.mean if estimate else None,
+        "spread": estimate.spread if estimate else None,
+        "by_seed": {str(seed): value for seed, value in estimate.by_seed.items()} if estimate else {},
+        "published": {"value": paper.value, "text": paper.text, "metric": paper.metric, "source": paper.source}
+        if paper
+        else None,
+        "difference": difference,
+        "comparable": comparable,
+        "problem": "" if row.external else problem,
+        "choice": _provenance(choice) if choice else None,
+    }
+
+
+def _ours(column: Column, choices: Mapping[str, Choice]) -> tuple[Choice | None, Estimate | None, str]:
+    if column.mean is None:
+        choice = choices.get(column.id)
+        return (choice, choice.estimate, choice.problem) if choice else (None, None, "not run")
+    estimates = {task: choice.estimate for task, choice in choices.items() if choice.estimate}
+    missing = [task for task in members(column.mean) if task not in estimates]
+    return None, mean_of(column.mean, estimates), f"not run: {', '.join(missing)}" if missing else ""
+
+
+def _mark(
+    row: Row,
+    comparable: bool,
+    estimate: Estimate | None,
+    paper: Published | None,
+    difference: float | None,
+    tolerance: Tolerance,
+) -> str:
+    if row.external:
+        return CITED
+    if estimate is None:
+        return NOT_RUN
+    if paper is None:
+        return UNPUBLISHED
+    if not comparable or difference is None:
+        return NOT_COMPARABLE
+    return judge(difference, estimate.spread, tolerance)
+
+
+def _provenance(choice: Choice) -> dict[str, Any]:
+    first = choice.runs[0]
+    return {
+        "metric": first.metric,
+        "train_task": first.record.get("train_task", first.task),
+        "recipe": first.recipe,
+        "point": first.point,
+        "dev": choice.dev,
+        "candidates": [{"point": point, "dev": dev, "seeds": seeds} for point, dev, seeds in choice.candidates],
+        "runs": [
+            {
+                **{
+                    key: value
+                    for key, value in run.record.items()
+                    if key not in ("task", "train_task", "point", "recipe")
+                },
+                "file": run.file.name,
+                "sha256": run.file.sha256,
+                "batch": run.file.batch,
+                **({"model": run.file.about} if run.file.about else {}),
+            }
+            for run in choice.runs
+        ],
+    }
+
+
+def _mark_best(table: Table, cells: list[dict[str, Any]]) -> None:
+    """Set `best` on our highest mean of each column within each group, and on its equals as printed.
+
+    A number that has no rival in its group is not the best of anything.
+    """
+    groups = {row.model: row.group for row in table.rows}
+    for column in table.columns:
+        for group in dict.fromkeys(groups.values()):
+            rivals = [
+                cell
+                for cell in cells
+                if cell["task"] == column.id and groups[cell["model"]] == group and cell["mean"] is not None
+            ]
+            if len(rivals) < 2:
+                continue
+            best = max(round(cell["mean"], column.decimals) for cell in rivals)
+            for cell in rivals:
+                cell["best"] = round(cell["mean"], column.decimals) == best
+
+
+def cells_by_key(document: Document) -> dict[tuple[str, str], dict[str, Any]]:
+    """The cells of a table document by (model, task)."""
+    return {(cell["model"], cell["task"]): cell for cell in document["cells"]}

@@ -1,0 +1,128 @@
+"""Markdown for GitHub, tab-separated values for programs, LaTeX (booktabs) for papers."""
+
+import json
+from collections.abc import Iterable
+
+from linkbert.tables.cells import Document
+from linkbert.tables.layout import Grid, Line, Text, arrange, gaps, legend, tally
+
+TSV_COLUMNS = ("table", "model", "task", "seed", "point", "metric", "value", "published")
+
+
+def markdown(document: Document, provenance: str = "") -> str:
+    """The table as a Markdown page; `provenance` names the JSON file beside it."""
+    grid = arrange(document)
+    page = [f"# {document['title']}", ""]
+    if document["note"]:
+        page += [f"> **{document['note']}**", ""]
+    if document["caption"]:
+        page += [document["caption"], ""]
+    heads = [grid.corner, *([""] if grid.kinds else []), *grid.heads]
+    rows = [_markdown_row(line, grid) for line in grid.lines]
+    page += aligned([[_escape(head) for head in heads], *rows], left=2 if grid.kinds else 1)
+    page += ["", f"{tally(document)}.", "", *(f"- {sentence}" for sentence in legend(document))]
+    empty = gaps(document)
+    if empty:
+        page += ["", "Empty, and why:", "", *(f"- {_escape(sentence)}" for sentence in empty)]
+    if provenance:
+        page += ["", f"Where each number comes from: [{provenance}]({provenance})."]
+    return "\n".join(page) + "\n"
+
+
+def _markdown_row(line: Line, grid: Grid) -> list[str]:
+    if line.is_section:
+        return [f"**{_escape(line.title)}**", *([""] * (len(grid.heads) + grid.kinds))]
+    texts = [f"**{text.text}**" if text.bold else text.text for text in line.texts]
+    return [_escape(line.title), *([line.kind] if grid.kinds else []), *texts]
+
+
+def _escape(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def aligned(rows: list[list[str]], left: int) -> list[str]:
+    """A Markdown table whose source lines up; the first row is the heading, the first `left` columns are words."""
+    widths = [max(3, *(len(row[index]) for row in rows)) for index in range(len(rows[0]))]
+
+    def cells(row: list[str]) -> str:
+        padded = [
+            cell.ljust(width) if index < left else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        return f"| {' | '.join(padded)} |"
+
+    rule = ["-" * width if index < left else "-" * (width - 1) + ":" for index, width in enumerate(widths)]
+    return [cells(rows[0]), f"| {' | '.join(rule)} |", *(cells(row) for row in rows[1:])]
+
+
+def tsv(document: Document) -> str:
+    """One line a value: every seed of the chosen grid point, then their mean (seed ``mean``), per cell.
+
+    `published` stands on the mean's line only. A cell that was not run has an empty value.
+    """
+    lines = ["\t".join(TSV_COLUMNS)]
+    for cell in document["cells"]:
+        choice, published = cell["choice"], cell["published"]
+        point = json.dumps(choice["point"], sort_keys=True, ensure_ascii=False) if choice else ""
+        metric = choice["metric"] if choice else (published or {"metric": ""})["metric"]
+        values = [*cell["by_seed"].items(), ("mean", cell["mean"])]
+        for seed, value in values:
+            text = "" if value is None else f"{value:.6g}"
+            paper = published["text"] if published and seed == "mean" else ""
+            lines.append("\t".join((document["table"], cell["model"], cell["task"], seed, point, metric, text, paper)))
+    return "\n".join(lines) + "\n"
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "−": "$-$",
+    "±": r"$\pm$",
+    "✓": r"$\checkmark$",
+    "≈": r"$\approx$",
+    "✗": r"$\times$",
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+}
+
+
+def latex(document: Document) -> str:
+    """The table as a LaTeX float; needs booktabs and amssymb."""
+    grid = arrange(document)
+    width = len(grid.heads) + 1 + grid.kinds
+    note = f"\\textbf{{{_tex(document['note'])}}} " if document["note"] else ""
+    body = [
+        "% needs \\usepackage{booktabs,amssymb}",
+        "\\begin{table*}",
+        "\\centering\\small\\setlength{\\tabcolsep}{4pt}",
+        f"\\begin{{tabular}}{{@{{}}{'l' * (1 + grid.kinds)}{'r' * len(grid.heads)}@{{}}}}",
+        "\\toprule",
+        _tex_row([grid.corner, *([""] if grid.kinds else []), *grid.heads]),
+        "\\midrule",
+    ]
+    for index, line in enumerate(grid.lines):
+        if line.rule_above and index:
+            body.append("\\midrule")
+        if line.is_section:
+            body.append(f"\\multicolumn{{{width}}}{{@{{}}l}}{{\\textbf{{{_tex(line.title)}}}}} \\\\")
+            continue
+        body.append(_tex_row([line.title, *([line.kind] if grid.kinds else [])], line.texts))
+    caption = f"{note}{_tex(document['title'])}. {_tex(document['caption'])} {_tex(' '.join(legend(document)))}"
+    body += [
+        "\\bottomrule",
+        "\\end{tabular}",
+        f"\\caption{{{' '.join(caption.split())}}}",
+        f"\\label{{tab:{document['table']}}}",
+        "\\end{table*}",
+    ]
+    return "\n".join(body) + "\n"
+
+
+def _tex(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in text)
+
+
+def _tex_row(titles: list[str], texts: Iterable[Text] = ()) -> str:
+    cells = [_tex(title) for title in titles]
+    cells += [f"\\textbf{{{_tex(text.text)}}}" if text.bold else _tex(text.text) for text in texts]
+    return " & ".join(cells) + " \\\\"

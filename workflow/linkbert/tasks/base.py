@@ -1,0 +1,186 @@
+"""What all readers share: the source they read from, the data set they return, and the table of readers."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from linkbert.errors import UserError, unknown
+from linkbert.files import read_json
+from linkbert.rng import generator
+from linkbert.tasks.members import decode, has_member, is_archive, lines_of, open_member, read_bytes
+
+Example = dict[str, Any]
+SPLITS = ("train", "dev", "test")
+
+# The main metric of a kind, where neither the reader nor the options name another.
+METRIC = {
+    "span": "squad",
+    "classification": "accuracy",
+    "multilabel": "multilabel_f1",
+    "regression": "pearson",
+    "tagging": "entity_f1",
+    "choice": "accuracy",
+}
+
+GLUE_TASKS = ("cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte")
+
+# The reader of a format -> its module in this package.
+READERS = {
+    **{f"glue_{task}": "glue" for task in GLUE_TASKS},
+    **{
+        name: name
+        for name in (
+            *("mrqa", "squad", "ner", "ebm_nlp", "chemprot", "ddi", "gad", "biosses", "hoc"),
+            *("pubmedqa", "bioasq", "medqa", "mmlu", "jsonl", "hub"),
+        )
+    },
+}
+
+
+@dataclass
+class Dataset:
+    """One data set: its kind, its examples by split, and what `meta.json` should say beyond counts.
+
+    An example may carry a key ``unit``: the document, context or article it comes from. Divisions keep units whole;
+    the key is not written out. `about` goes into ``meta.json`` as it is.
+    """
+
+    kind: str
+    splits: dict[str, list[Example]]
+    labels: list[str] = field(default_factory=list)
+    metric: str = ""
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Source:
+    """What a reader works from (files by role, options, seed), and where it counts what it could not use."""
+
+    task: str
+    reader: str
+    files: Mapping[str, Path]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    warnings: list[str] = field(default_factory=list)
+
+    def drop(self, split: str, reason: str, number: int = 1) -> None:
+        """Count examples (or answer spans) of a split that cannot be used, by reason."""
+        if number:
+            self.dropped[f"{split}.{reason}"] += number
+
+    def warn(self, sentence: str) -> None:
+        """Note something that a reader of the scores should know; it stands in ``meta.json`` and in the log."""
+        self.warnings.append(sentence)
+
+    def path(self, role: str) -> Path:
+        """The file of a role; a UserError names the roles that were given."""
+        if role not in self.files:
+            given = ", ".join(f"{name}={path.name}" for name, path in self.files.items()) or "none"
+            raise UserError(f"{self.task}: the reader '{self.reader}' needs a file '{role}'. Given: {given}.")
+        return self.files[role]
+
+    def has(self, *roles: str) -> bool:
+        """Whether any of the roles has a file."""
+        return any(role in self.files for role in roles)
+
+    def holds(self, role: str, *members: str) -> bool:
+        """Whether `lines` would find something: a file of the role, or such a member of ``archive``."""
+        return role in self.files or ("archive" in self.files and has_member(self.files["archive"], *members))
+
+    def lines(self, role: str, *members: str) -> Iterator[str]:
+        """The lines of the file of `role`, or else of the member of ``archive`` that one of `members` names.
+
+        The file of a role may be an archive itself.
+        """
+        if role in self.files and not is_archive(self.files[role]):
+            return lines_of(self.files[role])
+        stream = open_member(self.files[role] if role in self.files else self.path("archive"), *members)
+        return (line.rstrip("\r\n") for line in stream)
+
+    def json(self, role: str, *members: str) -> Any:
+        """The JSON value of the file of `role`, or else of a member of ``archive``; see `lines`."""
+        path = self.files.get(role) or self.path("archive")
+        if is_archive(path):
+            text, where = open_member(path, *members).getvalue(), path / members[0]
+        else:
+            text, where = decode(read_bytes(path), path), path
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError as error:
+            raise UserError(f"{where}: not valid JSON ({error}).") from None
+
+    def divide(self, units: Iterable[Hashable], sizes: Mapping[str, float]) -> dict[str, str]:
+        """The split of each unit (as a string): by the publisher's index file, or else by seed.
+
+        The file of the role ``split`` is JSON, ``{"train": [unit, ...], "dev": [...], "test": [...]}``; units that it
+        does not list are in no split. Without it the units are drawn in the proportions of `sizes`, exactly so where
+        `sizes` sum to their number; the draw depends on the seed, the reader and the set of units alone.
+        """
+        units = sorted({str(unit) for unit in units})
+        if self.has("split"):
+            index = read_json(self.path("split"))
+            if not isinstance(index, dict) or not all(isinstance(ids, list) for ids in index.values()):
+                raise UserError(f'{self.path("split")}: expected JSON like {{"dev": [...], "test": [...]}}.')
+            for name in index:
+                if name not in SPLITS:
+                    raise unknown(str(self.path("split")), "split", name, SPLITS)
+            listed = {str(unit): name for name, ids in index.items() for unit in ids}
+            if len(listed) != sum(map(len, index.values())):
+                raise UserError(f"{self.path('split')}: a unit is listed twice.")
+            absent = len(listed.keys() - set(units))
+            if absent:
+                self.warn(f"the index file lists {absent} of {len(listed)} units that the data do not hold")
+            return {unit: listed[unit] for unit in units if unit in listed}
+        order = generator(self.seed, "split", self.reader).permutation(len(units))
+        bounds = cut_points(len(units), list(sizes.values()))
+        return {
+            units[place]: name
+            for name, start, stop in zip(sizes, [0, *bounds], [*bounds, len(units)], strict=False)
+            for place in order[start:stop]
+        }
+
+
+def cut_points(number: int, sizes: Sequence[float]) -> list[int]:
+    """Where to cut `number` items into parts in the proportions of `sizes`; every part gets one where there are enough.
+
+    >>> cut_points(100, [64, 16, 20])
+    [64, 80, 100]
+    >>> cut_points(3, [8, 1, 1])
+    [1, 2, 3]
+    """
+    total, bounds, cumulated = sum(sizes), [], 0.0
+    for place, size in enumerate(sizes):
+        cumulated += size
+        lowest = (bounds[-1] if bounds else 0) + 1
+        highest = number - (len(sizes) - 1 - place)
+        bounds.append(max(min(max(round(number * cumulated / total), lowest), highest), 0))
+    bounds[-1] = number
+    return bounds
+
+
+def load_reader(name: str) -> tuple[Callable[[Source], Dataset], frozenset[str], frozenset[str]]:
+    """The reader of a format: its function, the roles of files it knows, the options it knows."""
+    if name not in READERS:
+        raise unknown("tasks.tsv", "reader", name, READERS)
+    module = import_module(f"linkbert.tasks.{READERS[name]}")
+    return module.read, module.ROLES, module.OPTIONS
+
+
+def table_rows(source: Source, split: str, lines: Iterable[str], width: int, header: bool = True) -> Iterator[list[str]]:
+    """Rows of a tab-separated file whose quotation marks are text; rows with fewer than `width` cells are counted.
+
+    csv's quoting must stay off: GLUE's sentences hold unbalanced quotation marks, which would swallow rows.
+    """
+    for number, line in enumerate(lines):
+        if number == 0 and header or not line.strip():
+            continue
+        row = line.split("\t")
+        if len(row) < width:
+            source.drop(split, "broken_row")
+        else:
+            yield row
