@@ -23,7 +23,7 @@ $(VENV)/ready: pyproject.toml
 demo: setup ## all nine tables on a small generated world, offline, in minutes
 	$(BIN)/python scripts/make_world.py --seed 0 --scale small --output results/demo/world
 	$(BIN)/snakemake all audits --configfile config/demo.yaml --cores $(CORES) --show-failed-logs --rerun-incomplete
-	@echo; echo "Nine tables in results/demo/tables/. Begin with results/demo/tables/README.md or index.html."
+	@echo; echo "Nine tables in results/demo/tables/. Begin with results/demo/tables/README.md."
 
 test: setup ## the whole test suite
 	$(BIN)/python -m pytest --durations=15

@@ -5,6 +5,7 @@ from snakemake.utils import min_version
 min_version("9.14")
 
 
+configfile: "config/tables.yaml"
 configfile: "config/paper.yaml"
 
 

@@ -19,9 +19,10 @@ except UserError as error:
 
 # Jobs import the library from workflow/ and use the interpreter that runs Snakemake. Conda jobs drop PYTHONPATH and bring
 # their own interpreter, so both are set inside the shell, after an environment is activated.
+# (Snakemake formats the prefix, hence the doubled braces.)
 shell.prefix(
-    f"set -euo pipefail; export PYTHONPATH={ROOT}/workflow${{PYTHONPATH:+:$PYTHONPATH}}; "
-    f'[[ -n "${{CONDA_PREFIX:-}}" ]] || export PATH="{Path(sys.executable).parent}:$PATH"; '
+    f"set -euo pipefail; export PYTHONPATH={ROOT}/workflow; "
+    f'[[ -n "${{{{CONDA_PREFIX:-}}}}" ]] || export PATH="{Path(sys.executable).parent}:$PATH"; '
 )
 
 
@@ -33,6 +34,6 @@ wildcard_constraints:
     sampling=plan.pattern("samplings"),
     model=plan.pattern("models"),
     task=plan.pattern("tasks"),
-    table="|".join(config["tables"]),
+    table="|".join(plan.tables),
     links="hyperlink|citation|tfidf|random",
     shard=r"\d{4}",

@@ -42,10 +42,10 @@ rule make_table:
 
 rule summarize_tables:
     input:
-        collect("<results>/tables/{table}.json", table=config["tables"]),
+        collect("<results>/tables/{table}.json", table=plan.tables),
     output:
         md="<results>/tables/README.md",
-        html=report("<results>/tables/index.html", caption="../workflow/report/table.rst", category="Summary"),
+        html=report("<results>/tables/README.html", caption="../workflow/report/table.rst", category="Summary"),
     log:
         "<results>/logs/summarize_tables.log",
     benchmark:
@@ -57,13 +57,14 @@ rule summarize_tables:
         runtime=10,
     params:
         stage=STAGE["tables"],
+        prefix=lambda wildcards, output: output.md.removesuffix(".md"),
     shell:
-        "python scripts/summarize_tables.py --tables {input} --md {output.md} --html {output.html} &>{log}"
+        "python scripts/summarize_tables.py --tables {input} --output {params.prefix} &>{log}"
 
 
 rule judge_claims:
     input:
-        tables=collect("<results>/tables/{table}.json", table=config["tables"]),
+        tables=collect("<results>/tables/{table}.json", table=plan.tables),
         claims="config/claims.yaml",
     output:
         md="<results>/tables/claims.md",
@@ -140,7 +141,7 @@ rule plot_training:
         "python scripts/plot_training.py --training {params.records} --output {params.prefix} &>{log}"
 
 
-for table_name in config["tables"]:
+for table_name in plan.tables:
 
     rule:
         name:
@@ -152,7 +153,7 @@ for table_name in config["tables"]:
 
 rule tables:
     input:
-        collect("<results>/tables/{table}.md", table=config["tables"]),
+        collect("<results>/tables/{table}.md", table=plan.tables),
         "<results>/tables/README.md",
         "<results>/tables/claims.md",
     localrule: True
@@ -160,6 +161,6 @@ rule tables:
 
 rule figures:
     input:
-        collect("<results>/figures/{table}.svg", table=config["tables"]),
+        collect("<results>/figures/{table}.svg", table=plan.tables),
         plan.training_figures(),
     localrule: True

@@ -23,13 +23,9 @@ from linkbert.tables.text import latex, markdown, tsv
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--table", type=json_or_file, required=True, help="the definition: JSON, or a file of it")
-    parser.add_argument(
-        "--scores", type=Path, nargs="*", default=[], metavar="FILE", help="score files; none: paper only"
-    )
-    parser.add_argument("--published", type=Path, required=True, help="the paper's numbers (config/published.tsv)")
-    parser.add_argument(
-        "--output", type=Path, required=True, metavar="PREFIX", help="writes PREFIX.{md,tsv,html,tex,json}"
-    )
+    parser.add_argument("--scores", type=Path, nargs="*", default=[], metavar="FILE", help="score files")
+    parser.add_argument("--published", type=Path, required=True, help="the paper's numbers: config/published.tsv")
+    parser.add_argument("--output", type=Path, required=True, metavar="PREFIX", help="for .md .tsv .html .tex .json")
     options = parser.parse_args(arguments)
 
     document = build(read_definition(options.table), load_scores(options.scores), read_published(options.published))

@@ -14,10 +14,8 @@ from linkbert.tables.summary import html, markdown, read_documents, summarize
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--tables", type=Path, nargs="+", required=True, metavar="FILE.json", help="made by make_table.py"
-    )
-    parser.add_argument("--output", type=Path, required=True, metavar="PREFIX", help="writes PREFIX.{md,html,json}")
+    parser.add_argument("--tables", type=Path, nargs="+", required=True, metavar="FILE", help="JSON of make_table.py")
+    parser.add_argument("--output", type=Path, required=True, metavar="PREFIX", help="for .md .html .json")
     options = parser.parse_args(arguments)
 
     documents = read_documents(options.tables)

@@ -21,6 +21,7 @@ from linkbert.errors import UserError, unknown
 
 Row = dict[str, Any]
 TABLES = ("downloads", "hub", "corpora", "tokenizers", "samplings", "models", "tasks")
+SINGULAR = {"corpora": "corpus", "hub": "row of hub.tsv"}
 SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
 
 
@@ -91,6 +92,8 @@ class Declarations:
     def __init__(self, config: Mapping[str, Any], root: Path):
         check("config", dict(config), load_schema("config"))
         self.config, self.root = config, root
+        # A configuration that builds on another one takes a table away by setting it to null.
+        self.tables: dict[str, Any] = {name: table for name, table in config["tables"].items() if table}
         known_overrides = set(config.get("overrides", {})) - {*TABLES, "recipes"}
         if known_overrides:
             raise unknown("config: overrides", "table", known_overrides.pop(), (*TABLES, "recipes"))
@@ -143,7 +146,7 @@ class Declarations:
     def _require(self, where: str, table: str, name: str) -> Row:
         rows = getattr(self, table)
         if name not in rows:
-            raise unknown(where, table.removesuffix("s"), name, rows)
+            raise unknown(where, SINGULAR.get(table, table.removesuffix("s")), name, rows)
         return rows[name]
 
     def _check_references(self) -> None:
@@ -166,7 +169,7 @@ class Declarations:
             _json_cell(f"tasks.tsv ({task})", row["options"])
             if row["tuned_on"]:
                 self._require(f"tasks.tsv ({task})", "tasks", row["tuned_on"])
-        for table, definition in self.config["tables"].items():
+        for table, definition in self.tables.items():
             for line in definition["rows"]:
                 if not line.get("external"):
                     self._require(f"config: tables.{table}", "models", line["model"])

@@ -43,12 +43,15 @@ class Plan(Declarations):
     def download_source(self, wildcards: Wildcards) -> str:
         row = self.downloads[wildcards.file]
         mirror = self._mirror()
-        if row["url"] == "provided" and not mirror:
+        url = row["url"]
+        if url.startswith("mirror:") and mirror:
+            return f"--url {self.config['downloads']['mirror'].rstrip('/')}/{url.removeprefix('mirror:')}"
+        if url.startswith(("provided", "mirror:")) and not mirror:
             raise UserError(
                 f"downloads.tsv: '{wildcards.file}' cannot be fetched by itself ({row['note']}). "
                 "Put it into a folder and set downloads.mirror in the config to that folder."
             )
-        parts = [f"--url '{row['url']}'", mirror]
+        parts = [f"--url '{url}'", mirror]
         if not self.config["downloads"].get("checksums"):
             parts += [f"--sha256 {row['sha256']}" if row["sha256"] else ""]
             parts += [f"--md5{'-url' if '/' in row['md5'] else ''} {row['md5']}" if row["md5"] else ""]
@@ -237,10 +240,10 @@ class Plan(Declarations):
     def _cells(self) -> dict[str, list[str]]:
         """The tasks that the tables need of each model, in the order of the declarations."""
         wanted: dict[str, set[str]] = {model: set() for model in self.models}
-        for definition in self.config["tables"].values():
+        for definition in self.tables.values():
             for row in definition["rows"]:
                 if not row.get("external"):
-                    wanted[row["model"]] |= set(row.get("tasks") or table_tasks(definition))
+                    wanted[row["model"]] |= set(table_tasks(definition))
         return {model: [task for task in self.tasks if task in tasks] for model, tasks in wanted.items()}
 
     def _fine_tuning_jobs(self) -> dict[tuple[str, str], dict[str, Any]]:
@@ -311,7 +314,7 @@ class Plan(Declarations):
     # Tables and figures ---------------------------------------------------------------------------------------------
 
     def table_scores(self, wildcards: Wildcards) -> list[str]:
-        definition = self.config["tables"][wildcards.table]
+        definition = self.tables[wildcards.table]
         needed = set(table_tasks(definition))
         models = [row["model"] for row in definition["rows"] if not row.get("external")]
         chosen = [
@@ -322,7 +325,7 @@ class Plan(Declarations):
         return [f"{self.results}/{self._score_path(model, batch)}" for model, batch in chosen]
 
     def table_json(self, wildcards: Wildcards) -> str:
-        definition = dict(self.config["tables"][wildcards.table], table=wildcards.table)
+        definition = dict(self.tables[wildcards.table], table=wildcards.table)
         definition["rows"] = [
             row if row.get("title") or row.get("external") else {**row, "title": self.models[row["model"]]["title"]}
             for row in definition["rows"]

@@ -26,22 +26,37 @@ _CANDIDATE = re.compile(
 _WORD_BEFORE = re.compile(r"\S*\Z")
 _WORD_AFTER = re.compile(rf"[{_OPENING}]*(\w*)")
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # A name or a number follows these; a new sentence practically never does.
-_NEVER = frozenset(
-    """mr mrs ms messrs dr drs prof profs st ste gen col sgt cpl lt cmdr capt maj adm rev fr hon gov sen rep pres
-    supt insp det mt viz cf e.g i.e eg ie ca approx resp al esp incl dept univ assn ave blvd""".split()
+_NEVER = _words(
+    """
+    mr mrs ms messrs dr drs prof profs st ste gen col sgt cpl lt cmdr capt maj adm rev fr hon gov sen rep pres
+    supt insp det mt viz cf e.g i.e eg ie ca approx resp al esp incl dept univ assn ave blvd
+    """
 )
 # These stand before a number or a letter ("Fig. 3", "No. 5", "p. 12"), and at the end of a sentence otherwise.
-_BEFORE_NUMBER = frozenset(
-    """no nos fig figs eq eqs ref refs p pp vol vols ch chap sec sect art par tab b c d
-    jan feb mar apr jun jul aug sep sept oct nov dec""".split()
+_BEFORE_NUMBER = _words(
+    """
+    no nos fig figs eq eqs ref refs p pp vol vols ch chap sec sect art par tab b c d jan feb mar apr jun jul aug
+    sep sept oct nov dec
+    """
 )
 # These end a sentence now and then: only a word that commonly begins sentences settles it.
-_SOMETIMES = frozenset("etc inc ltd co corp plc jr sr esq bros ed eds vs v est am pm u.s u.k u.n e.u ph.d".split())
-_STARTERS = frozenset(
-    """The A An In It He She They This These That Those There However But And On At As For We I If When While After
+_SOMETIMES = _words(
+    """
+    etc inc ltd co corp plc jr sr esq bros ed eds vs v est am pm u.s u.k u.n e.u ph.d
+    """
+)
+_STARTERS = _words(
+    """
+    The A An In It He She They This These That Those There However But And On At As For We I If When While After
     Although Since During By From To With His Her Their Its Our My Some Many Most Such Both Here Then Thus Today
-    Because Also Another One Two Not No You What Who Where Why How""".split()
+    Because Also Another One Two Not No You What Who Where Why How
+    """
 )
 
 

@@ -1,7 +1,8 @@
 """From texts to integers: word pieces once for each distinct text, inputs as ranges of them.
 
-An input is ``[CLS] A [SEP]`` or ``[CLS] A [SEP] B [SEP]``, where A and B are ranges of one flat array of word pieces. Windows over
-one context, and the choices of one question, are ranges that overlap: nothing is tokenised or stored twice.
+An input is ``[CLS] A [SEP]`` or ``[CLS] A [SEP] B [SEP]``, where A and B are ranges of one flat array of word pieces.
+Windows over one context, and the choices of one question, are ranges that overlap: nothing is tokenized or stored
+twice.
 """
 
 import json
@@ -78,7 +79,9 @@ def _load(folder: Path) -> Tokenizer:
     if not words.is_file():
         raise UserError(f"{folder}: neither tokenizer.json nor vocab.txt; a model's folder holds its tokenizer.")
     settings = folder / "tokenizer_config.json"
-    lowercase = json.loads(settings.read_text(encoding="utf-8")).get("do_lower_case", True) if settings.is_file() else True
+    lowercase = (
+        json.loads(settings.read_text(encoding="utf-8")).get("do_lower_case", True) if settings.is_file() else True
+    )
     return Tokenizer.from_str(BertWordPieceTokenizer(str(words), lowercase=lowercase).to_str())
 
 

@@ -1,8 +1,8 @@
 """Training and prediction over packed batches.
 
-An optimizer step sees exactly `batch_size` units (examples, windows of spans, questions of choices) in random order, as one or several
-packed micro-batches that together do no padding work. Everything random is a function of (seed, task, epoch, input): results
-depend neither on the micro-batches nor on the runs before.
+An optimizer step sees exactly `batch_size` units (examples, windows of spans, questions of choices) in random order, as
+one or several packed micro-batches that together do no padding work. Everything random is a function of (seed, task,
+epoch, input): results depend neither on the micro-batches, but for rounding, nor on the runs before.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager, nullcontext
 import numpy as np
 import torch
 
-from linkbert.errors import UserError
 from linkbert.finetune.features import Features
 from linkbert.finetune.method import Method, Predictions
 from linkbert.finetune.network import Network
@@ -68,14 +67,9 @@ def split(units: np.ndarray, lengths: np.ndarray, most: int) -> list[np.ndarray]
     return [*parts, units[first:]]
 
 
-def train(
-    network: Network, method: Method, features: Features, recipe: Recipe, seed: int, task: str, device: torch.device
-) -> float:
-    """Train in place; returns the mean loss over all steps.
-
-    Raises:
-        UserError: the loss is no longer a number.
-    """
+def train(network: Network, method: Method, features: Features, seed: int, task: str, device: torch.device) -> float:
+    """Train in place; returns the mean loss over all steps, which is not finite where the run diverged."""
+    recipe = method.recipe
     lengths, most = features.unit_lengths, TRAINING_TOKENS[device.type]
     steps = recipe.steps(len(features))
     optimizer = optimizer_of(network, recipe)
@@ -99,13 +93,7 @@ def train(
             group["lr"] = recipe.rate(step, steps)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-    mean = float(torch.stack(losses).sum()) / steps
-    if not np.isfinite(mean):
-        raise UserError(
-            f"The loss of '{task}' (seed {seed}) is {mean} after {steps} steps at learning rate {recipe.learning_rate}; "
-            "the run diverged. Lower the learning rate or lengthen the warm-up."
-        )
-    return mean
+    return float(torch.stack(losses).sum()) / steps
 
 
 @torch.inference_mode()
@@ -114,19 +102,26 @@ def predict(
     method: Method,
     features: Features,
     examples: Sequence[Example],
-    recipe: Recipe,
     device: torch.device,
 ) -> Predictions:
-    """Predictions for a whole split."""
+    """Predictions for a whole split.
+
+    A diverged model, whose outputs are no numbers, predicts as if they were 0; how many is counted as ``not_finite``.
+    """
     network.eval()
-    kept, index = [], []
+    kept, index, broken = [], [], torch.zeros((), dtype=torch.int64, device=device)
     for part in split(np.arange(len(features)), features.unit_lengths, EVALUATION_TOKENS[device.type]):
         inputs = method.inputs(features, part).to(device)
         with autocast(device):
             logits = network(inputs)
+        broken += logits.isfinite().logical_not().sum()
+        logits = logits.nan_to_num(0.0, 0.0, 0.0)
         kept.append(method.keep(logits, inputs))
         index.append(inputs.index)
     values = torch.cat(kept).cpu().numpy()
     ordered = np.empty_like(values)
     ordered[np.concatenate(index)] = values
-    return method.decode(ordered, features, examples, recipe)
+    predictions = method.decode(ordered, features, examples)
+    if broken:
+        predictions.counts["not_finite"] = int(broken)
+    return predictions

@@ -46,13 +46,14 @@ class Predictions:
 
 
 class Method(ABC):
-    """The fine-tuning method of one kind of task, for one set of labels."""
+    """The fine-tuning method of one kind of task, for one set of labels and one recipe."""
 
     kind: ClassVar[str]
     pooled: ClassVar[bool]  # the head sees the pooled [CLS], not tokens
     dropout: ClassVar[bool]  # the head drops elements of what it sees
 
-    def __init__(self, labels: Sequence[str] = ()):
+    def __init__(self, labels: Sequence[str], recipe: Recipe):
+        self.recipe = recipe
         self.labels = list(labels)
         self.numbers = {label: number for number, label in enumerate(self.labels)}
 
@@ -62,7 +63,7 @@ class Method(ABC):
         """Width of the head."""
 
     @abstractmethod
-    def features(self, examples: Sequence[Example], tokenizer: PieceTokenizer, recipe: Recipe) -> Features:
+    def features(self, examples: Sequence[Example], tokenizer: PieceTokenizer) -> Features:
         """The inputs of a split."""
 
     @abstractmethod
@@ -82,7 +83,7 @@ class Method(ABC):
         """What evaluation keeps of fp32 logits [R, outputs], a row for each entry of ``inputs.index``."""
 
     @abstractmethod
-    def decode(self, kept: np.ndarray, features: Features, examples: Sequence[Example], recipe: Recipe) -> Predictions:
+    def decode(self, kept: np.ndarray, features: Features, examples: Sequence[Example]) -> Predictions:
         """Predictions from the kept outputs of a whole split, in the order of the split."""
 
 

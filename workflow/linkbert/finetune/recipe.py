@@ -15,7 +15,7 @@ LENGTH = 512
 
 @dataclass(frozen=True)
 class Recipe:
-    """The settings of one run. What is left out takes the default of the Hugging Face Trainer, which the authors used."""
+    """The settings of one run; what is left out takes the default of the Hugging Face Trainer, which the authors used."""
 
     learning_rate: float
     batch_size: int  # examples of one optimizer step; windows for spans, questions for choices
@@ -61,10 +61,15 @@ def recipe_of(where: str, settings: Mapping[str, Any], kind: str) -> Recipe:
     for key in settings:
         if key not in known:
             raise unknown(where, "setting of a recipe", key, known)
-    values = {"length": LENGTHS.get(kind, LENGTH), **{key: value for key, value in settings.items() if value is not None}}
+    values = {
+        "length": LENGTHS.get(kind, LENGTH),
+        **{key: value for key, value in settings.items() if value is not None},
+    }
     for key in ("learning_rate", "batch_size", "epochs"):
         if key not in values:
-            raise UserError(f"{where}: the recipe does not say '{key}'. It says: {', '.join(sorted(settings)) or 'nothing'}.")
+            raise UserError(
+                f"{where}: the recipe does not say '{key}'. It says: {', '.join(sorted(settings)) or 'nothing'}."
+            )
     # Short inputs (the demo's) could not hold an overlap of 128 tokens: a third keeps windows moving.
     values.setdefault("stride", min(128, int(values["length"]) // 3))
     whole = ("batch_size", "length", "stride", "n_best", "max_answer_length")
@@ -79,7 +84,9 @@ def recipe_of(where: str, settings: Mapping[str, Any], kind: str) -> Recipe:
             else:
                 values[key] = float(value)
     except (TypeError, ValueError, IndexError):
-        raise UserError(f"{where}: {key} is {value!r}; it must be {'two numbers' if key == 'betas' else 'a number'}.") from None
+        raise UserError(
+            f"{where}: {key} is {value!r}; it must be {'two numbers' if key == 'betas' else 'a number'}."
+        ) from None
     for key in ("learning_rate", "batch_size", "epochs", "clip", "n_best", "max_answer_length", "epsilon"):
         if not values.get(key, 1) > 0:
             raise UserError(f"{where}: {key} is {values[key]}; it must be above 0.")

@@ -9,7 +9,6 @@ from torch.nn import functional as F
 
 from linkbert.finetune.features import Features, PieceTokenizer, pair_features
 from linkbert.finetune.method import Inputs, Method, Predictions, pad, pad_index, rounded
-from linkbert.finetune.recipe import Recipe
 from linkbert.finetune.tasks import Example
 
 
@@ -18,12 +17,12 @@ class Pooled(Method):
 
     pooled, dropout = True, True
 
-    def features(self, examples: Sequence[Example], tokenizer: PieceTokenizer, recipe: Recipe) -> Features:
+    def features(self, examples: Sequence[Example], tokenizer: PieceTokenizer) -> Features:
         return pair_features(
             [example["text_a"] for example in examples],
             [example.get("text_b") for example in examples],
             tokenizer,
-            recipe.length,
+            self.recipe.length,
             np.arange(len(examples) + 1),
             {"target": self.target(examples)},
         )
@@ -35,7 +34,9 @@ class Pooled(Method):
     def inputs(self, features: Features, units: np.ndarray, keys: np.ndarray | None = None) -> Inputs:
         rows = features.rows(units)
         batch = features.pack(rows, None if keys is None else keys[rows])
-        return Inputs(batch, batch.cls_rows.long(), rows, {"target": torch.from_numpy(features.targets["target"][units])})
+        return Inputs(
+            batch, batch.cls_rows.long(), rows, {"target": torch.from_numpy(features.targets["target"][units])}
+        )
 
     def weight(self, features: Features, units: np.ndarray) -> int:
         return len(units)
@@ -59,7 +60,7 @@ class Classification(Pooled):
     def loss(self, logits: Tensor, inputs: Inputs) -> Tensor:
         return F.cross_entropy(logits, inputs.targets["target"], reduction="sum")
 
-    def decode(self, kept: np.ndarray, features: Features, examples: Sequence[Example], recipe: Recipe) -> Predictions:
+    def decode(self, kept: np.ndarray, features: Features, examples: Sequence[Example]) -> Predictions:
         names = [example["id"] for example in examples]
         best = [self.labels[number] for number in kept.argmax(1)]
         return Predictions(dict(zip(names, best, strict=True)), dict(zip(names, rounded(kept), strict=True)), {})
@@ -86,7 +87,7 @@ class MultiLabel(Pooled):
     def weight(self, features: Features, units: np.ndarray) -> int:
         return len(units) * len(self.labels)
 
-    def decode(self, kept: np.ndarray, features: Features, examples: Sequence[Example], recipe: Recipe) -> Predictions:
+    def decode(self, kept: np.ndarray, features: Features, examples: Sequence[Example]) -> Predictions:
         names = [example["id"] for example in examples]
         chosen = [[self.labels[number] for number in np.flatnonzero(row > 0)] for row in kept]
         return Predictions(dict(zip(names, chosen, strict=True)), dict(zip(names, rounded(kept), strict=True)), {})
@@ -107,14 +108,14 @@ class Regression(Pooled):
     def loss(self, logits: Tensor, inputs: Inputs) -> Tensor:
         return F.mse_loss(logits[:, 0], inputs.targets["target"], reduction="sum")
 
-    def decode(self, kept: np.ndarray, features: Features, examples: Sequence[Example], recipe: Recipe) -> Predictions:
+    def decode(self, kept: np.ndarray, features: Features, examples: Sequence[Example]) -> Predictions:
         # The shortest decimal that is the same fp32 number.
         values = [float(str(value)) for value in kept[:, 0].astype(np.float32)]
         return Predictions(dict(zip((example["id"] for example in examples), values, strict=True)), {}, {})
 
 
 class Choice(Pooled):
-    """One of several endings: each (question, choice) is an input, cross-entropy over those of a question (Jin et al., 2021)."""
+    """One of several answers: cross-entropy over the (question, choice) inputs of a question (Jin et al., 2021)."""
 
     kind = "choice"
 
@@ -122,13 +123,13 @@ class Choice(Pooled):
     def outputs(self) -> int:
         return 1
 
-    def features(self, examples: Sequence[Example], tokenizer: PieceTokenizer, recipe: Recipe) -> Features:
+    def features(self, examples: Sequence[Example], tokenizer: PieceTokenizer) -> Features:
         choices = np.fromiter((len(example["choices"]) for example in examples), np.int64, len(examples))
         return pair_features(
             [example["question"] for example in examples for _ in example["choices"]],
             [choice for example in examples for choice in example["choices"]],
             tokenizer,
-            recipe.length,
+            self.recipe.length,
             np.concatenate([[0], choices.cumsum()]),
             {"target": self.target(examples)},
         )
@@ -144,10 +145,8 @@ class Choice(Pooled):
     def loss(self, logits: Tensor, inputs: Inputs) -> Tensor:
         return F.cross_entropy(pad(logits, inputs.targets["cells"])[..., 0], inputs.targets["target"], reduction="sum")
 
-    def decode(self, kept: np.ndarray, features: Features, examples: Sequence[Example], recipe: Recipe) -> Predictions:
+    def decode(self, kept: np.ndarray, features: Features, examples: Sequence[Example]) -> Predictions:
         parts = np.split(kept[:, 0], features.units[1:-1])
         names = [example["id"] for example in examples]
         best = [int(part.argmax()) for part in parts]
-        return Predictions(
-            dict(zip(names, best, strict=True)), dict(zip(names, map(rounded, parts), strict=True)), {}
-        )
+        return Predictions(dict(zip(names, best, strict=True)), dict(zip(names, map(rounded, parts), strict=True)), {})

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from linkbert.finetune.features import Features, PieceTokenizer, WordPieces, distinct, ranges, with_specials
 from linkbert.finetune.method import Inputs, Method, Predictions, pad, pad_index
-from linkbert.finetune.recipe import Recipe
 from linkbert.finetune.tasks import Example
 
 LONG_QUESTION = 64  # tokens kept of a question that would leave no room for windows, as in BERT's own script
@@ -39,21 +38,19 @@ class Span(Method):
     """A linear layer on every token: logits of start and end (Devlin et al., 2019)."""
 
     kind, pooled, dropout = "span", False, False
-    n_best, longest = 20, 30
 
     @property
     def outputs(self) -> int:
         return 2
 
-    def features(self, examples: Sequence[Example], tokenizer: PieceTokenizer, recipe: Recipe) -> Features:
-        self.n_best, self.longest = recipe.n_best, recipe.max_answer_length
+    def features(self, examples: Sequence[Example], tokenizer: PieceTokenizer) -> Features:
         n = len(examples)
         texts, index = distinct([*(one["question"] for one in examples), *(one["context"] for one in examples)])
         words = tokenizer.encode(texts, characters=True)
         starts, lengths = words.offsets[:-1][index], np.diff(words.offsets)[index]
-        question, example, first, count = windows(lengths[:n], lengths[n:], recipe.length, recipe.stride)
+        question, example, first, count = windows(lengths[:n], lengths[n:], self.recipe.length, self.recipe.stride)
         b_start = starts[n:][example] + first
-        targets = _targets(examples, example, index[n:][example], words, b_start, count)
+        targets = _targets(examples, example, index[n:], words, b_start, count)
         targets["first"] = question[example] + 2
         for name in ("start", "end"):
             targets[name] = np.where(targets[name] < 0, 0, targets[name] + targets["first"])
@@ -95,10 +92,14 @@ class Span(Method):
         """The best span of each window: score, first and last token, as [B, 3]."""
         lengths = inputs.batch.cu_seqlens.diff().long()
         return best_spans(
-            pad(logits, inputs.targets["cells"]), inputs.targets["first"], lengths - 1, self.n_best, self.longest
+            pad(logits, inputs.targets["cells"]),
+            inputs.targets["first"],
+            lengths - 1,
+            self.recipe.n_best,
+            self.recipe.max_answer_length,
         )
 
-    def decode(self, kept: np.ndarray, features: Features, examples: Sequence[Example], recipe: Recipe) -> Predictions:
+    def decode(self, kept: np.ndarray, features: Features, examples: Sequence[Example]) -> Predictions:
         example = features.targets["example"]
         # Windows of an example are neighbours; the first of equals wins, as in a stable sort.
         edges = np.flatnonzero(np.r_[True, example[1:] != example[:-1]])
@@ -120,8 +121,9 @@ class Span(Method):
 def best_spans(logits: Tensor, first: Tensor, last: Tensor, n_best: int, longest: int) -> Tensor:
     """The best span of each window, as the usual SQuAD post-processing finds it.
 
-    The `n_best` starts and ends of largest logit over all tokens of a window are paired; a pair counts where both lie in the
-    context, ``first <= start <= end < last``, and it has at most `longest` tokens. Ties go to the better ranked start.
+    The `n_best` starts and ends of largest logit over all tokens of a window are paired; a pair counts where both lie
+    in the context, ``first <= start <= end < last``, and it has at most `longest` tokens. Of equals the one with the
+    better start wins.
 
     Args:
         logits: fp32 [B, L, 2], -inf where padded.

@@ -9,7 +9,6 @@ from torch.nn import functional as F
 
 from linkbert.finetune.features import NONE, Features, PieceTokenizer, distinct, ranges, with_specials
 from linkbert.finetune.method import Inputs, Method, Predictions
-from linkbert.finetune.recipe import Recipe
 from linkbert.finetune.tasks import Example
 
 NO_PIECE = -1
@@ -18,8 +17,8 @@ NO_PIECE = -1
 class Tagging(Method):
     """Dropout and a linear layer on the first piece of each word; words beyond `length` get no prediction.
 
-    A sentence that is cut has fewer predicted tags than tokens. A word without any piece, e.g. a lone control character, is
-    predicted as ``O`` (the first label where there is no ``O``), so that tags stay in step with tokens.
+    A sentence that is cut has fewer predicted tags than tokens. A word without any piece, e.g. a lone control
+    character, is predicted as ``O`` (the first label where there is no ``O``), so that tags stay in step with tokens.
     """
 
     kind, pooled, dropout = "tagging", False, True
@@ -28,7 +27,7 @@ class Tagging(Method):
     def outputs(self) -> int:
         return len(self.labels)
 
-    def features(self, examples: Sequence[Example], tokenizer: PieceTokenizer, recipe: Recipe) -> Features:
+    def features(self, examples: Sequence[Example], tokenizer: PieceTokenizer) -> Features:
         n = len(examples)
         vocabulary, word = distinct(token for example in examples for token in example["tokens"])
         words = tokenizer.encode(vocabulary)
@@ -36,7 +35,7 @@ class Tagging(Method):
         sentences = np.concatenate([[0], np.cumsum([len(example["tokens"]) for example in examples])])
         before = np.concatenate([[0], pieces.cumsum()])  # pieces before each word
         starts = before[sentences]
-        kept = np.minimum(np.diff(starts), recipe.length - 2)
+        kept = np.minimum(np.diff(starts), self.recipe.length - 2)
         place = before[:-1] - np.repeat(starts[:-1], np.diff(sentences))
         seen = (place < np.repeat(kept, np.diff(sentences))) & (pieces > 0)
         number = np.where(pieces > 0, np.where(seen, np.cumsum(seen) - 1, NO_PIECE), NO_PIECE)
@@ -84,7 +83,7 @@ class Tagging(Method):
     def keep(self, logits: Tensor, inputs: Inputs) -> Tensor:
         return logits.argmax(1, keepdim=True)
 
-    def decode(self, kept: np.ndarray, features: Features, examples: Sequence[Example], recipe: Recipe) -> Predictions:
+    def decode(self, kept: np.ndarray, features: Features, examples: Sequence[Example]) -> Predictions:
         targets = features.targets
         outside = self.numbers.get("O", 0)
         tags = np.full(len(targets["number"]), NO_PIECE)

@@ -88,7 +88,9 @@ class Task:
         except json.JSONDecodeError as error:
             raise UserError(f"{path}, line {number}: not JSON ({error}).") from None
         if not examples:
-            raise UserError(f"{path}: the split is empty; fine-tuning needs at least one example in each of its splits.")
+            raise UserError(
+                f"{path}: the split is empty; fine-tuning needs at least one example in each of its splits."
+            )
         return examples
 
     def _check(self, where: str, example: Example, seen: set[str], labels: set[str]) -> None:
@@ -108,18 +110,19 @@ class Task:
             for answer in example["answers"]:
                 start, text = answer["start"], answer["text"]
                 if not text or example["context"][start : start + len(text)] != text:
-                    raise UserError(f"{where} (id '{name}'): the answer {text!r:.80} is not at offset {start} of its context.")
+                    raise UserError(
+                        f"{where} (id '{name}'): the answer {text!r:.80} is not at offset {start} of its context."
+                    )
         elif self.kind == "choice":
             if not 0 <= example["label"] < len(example["choices"]):
                 raise UserError(
                     f"{where} (id '{name}'): the label {example['label']} is none of {len(example['choices'])} choices."
                 )
-        elif self.kind == "tagging":
-            if len(example["tokens"]) != len(example["tags"]) or not example["tokens"]:
-                raise UserError(
-                    f"{where} (id '{name}'): {len(example['tokens'])} tokens but {len(example['tags'])} tags; "
-                    "there must be as many, and at least one."
-                )
+        elif self.kind == "tagging" and not 0 < len(example["tokens"]) == len(example["tags"]):
+            raise UserError(
+                f"{where} (id '{name}'): {len(example['tokens'])} tokens but {len(example['tags'])} tags; "
+                "there must be as many, and at least one."
+            )
         if labels:
             found = {"classification": "label", "multilabel": "labels", "tagging": "tags"}[self.kind]
             values = example[found] if isinstance(example[found], list) else [example[found]]

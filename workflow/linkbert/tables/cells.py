@@ -52,9 +52,8 @@ def build(table: Table, runs: Iterable[Run], published: PublishedNumbers) -> Doc
         ours = {} if row.external else {task: choice for (model, task), choice in choices.items() if model == row.model}
         cells += [_cell(table, row, column, ours, published) for column in table.columns]
     _mark_best(table, cells)
-    files = sorted(
-        {(run["file"], run["sha256"]) for cell in cells for run in (cell["choice"] or {}).get("runs", [])},
-    )
+    used = {run["scores"] for cell in cells for run in (cell["choice"] or {}).get("runs", [])}
+    files = {run.file.name: run.file for choice in choices.values() for run in choice.runs if run.file.name in used}
     return {
         "stage": "tables",
         "stage_version": STAGE["tables"],
@@ -62,7 +61,10 @@ def build(table: Table, runs: Iterable[Run], published: PublishedNumbers) -> Doc
         **asdict(table),
         "cells": cells,
         "counts": {mark: sum(cell["mark"] == mark for cell in cells) for mark in MARKS},
-        "scores": [{"file": name, "sha256": digest} for name, digest in files],
+        "scores": {
+            name: {"sha256": file.sha256, "model": file.model, "batch": file.batch, **file.about}
+            for name, file in sorted(files.items())
+        },
     }
 
 
@@ -72,6 +74,9 @@ def _cell(
     paper = published.get((table.table, row.model, column.id))
     choice, estimate, problem = _ours(column, choices)
     comparable = table.comparable and row.comparable and column.comparable
+    metric = choice.runs[0].metric if choice else ""
+    if paper and metric not in ("", paper.metric):
+        comparable, problem = False, problem or f"our metric is {metric}, the paper's is {paper.metric}"
     difference = round(estimate.mean - paper.value, 10) if estimate and paper and comparable else None
     return {
         "model": row.model,
@@ -123,26 +128,23 @@ def _provenance(choice: Choice) -> dict[str, Any]:
     first = choice.runs[0]
     return {
         "metric": first.metric,
-        "train_task": first.record.get("train_task", first.task),
+        "train_task": first.train_task,
         "recipe": first.recipe,
         "point": first.point,
+        "chosen_on": choice.chosen_on,
         "dev": choice.dev,
-        "candidates": [{"point": point, "dev": dev, "seeds": seeds} for point, dev, seeds in choice.candidates],
-        "runs": [
-            {
-                **{
-                    key: value
-                    for key, value in run.record.items()
-                    if key not in ("task", "train_task", "point", "recipe")
-                },
-                "file": run.file.name,
-                "sha256": run.file.sha256,
-                "batch": run.file.batch,
-                **({"model": run.file.about} if run.file.about else {}),
-            }
-            for run in choice.runs
+        "candidates": [
+            {"recipe": tried.run.recipe, "point": tried.run.point, "dev": tried.dev, "seeds": tried.seeds}
+            for tried in choice.candidates
         ],
+        "runs": [_run_provenance(run) for run in choice.runs],
     }
+
+
+def _run_provenance(run: Run) -> dict[str, Any]:
+    shared = ("task", "train_task", "recipe", "point")  # said once for the cell
+    about = {key: value for key, value in run.record.items() if key not in shared}
+    return {**about, "batch": run.file.batch, "scores": run.file.name}
 
 
 def _mark_best(table: Table, cells: list[dict[str, Any]]) -> None:

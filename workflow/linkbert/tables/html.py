@@ -1,6 +1,5 @@
 """A table as a self-contained HTML page."""
 
-import json
 from html import escape
 from typing import Any
 
@@ -80,6 +79,18 @@ def _cell(cell: dict[str, Any], decimals: int) -> str:
     return "".join(parts)
 
 
+def _settings(choice: dict[str, Any]) -> str:
+    """The settings by which the grid points differ, and the ones everyone asks for."""
+    recipe, others = choice["recipe"], [candidate["recipe"] for candidate in choice["candidates"]]
+    if not isinstance(recipe, dict):
+        return str(choice["point"])
+    differing = {
+        key for key in recipe for other in others if not isinstance(other, dict) or other.get(key) != recipe[key]
+    }
+    asked = [key for key in recipe if key in differing or key in ("learning_rate", "batch_size", "epochs")]
+    return ", ".join(f"{key.replace('_', ' ')} {recipe[key]}" for key in asked)
+
+
 def _origins(document: Document, provenance: str) -> str:
     titles = {row["model"]: row["title"] for row in document["rows"]}
     heads = {column["id"]: column for column in document["columns"]}
@@ -93,24 +104,24 @@ def _origins(document: Document, provenance: str) -> str:
             f"{seed}: {layout.number(value, column['decimals'])}" for seed, value in cell["by_seed"].items()
         )
         dev = "" if choice["dev"] is None else layout.number(choice["dev"], column["decimals"])
-        files = "<br>".join(
-            f"<code>{escape(name)}</code>" for name in dict.fromkeys(run["file"] for run in choice["runs"])
-        )
+        names = dict.fromkeys(run["scores"] for run in choice["runs"])
+        files = "<br>".join(f"<code>{escape(name)}</code>" for name in names)
         lines.append(
             f'<tr><th scope="row">{escape(titles[cell["model"]])}</th><td>{escape(column["title"])}</td>'
             f"<td>{escape(choice['metric'])}</td><td>{values}</td>"
             f'<td class="number">{dev}</td><td class="number">{len(choice["candidates"])}</td>'
-            f"<td><code>{escape(json.dumps(choice['point'], ensure_ascii=False))}</code></td><td>{files}</td></tr>"
+            f"<td>{escape(_settings(choice))}</td><td>{files}</td></tr>"
         )
     if not lines:
         return ""
     heading = "".join(
         f'<th scope="col">{head}</th>'
-        for head in ("Model", "Task", "Metric", "Test, by seed", "Dev", "Grid points", "Point chosen on dev", "Scores")
+        for head in ("Model", "Task", "Metric", "Test, by seed", "Dev", "Points", "Point chosen on dev", "Scores")
     )
     more = f' All of it, with hashes: <a href="{escape(provenance)}">{escape(provenance)}</a>.' if provenance else ""
     return (
-        f'<details><summary>Where each number comes from</summary><p class="quiet">{len(document["scores"])} score files.'
-        f'{more}</p><div class="scroll" tabindex="0"><table class="text"><thead><tr>{heading}</tr></thead>'
+        "<details><summary>Where each number comes from</summary>"
+        f'<p class="quiet">{len(document["scores"])} score files.{more}</p>'
+        f'<div class="scroll" tabindex="0"><table class="text"><thead><tr>{heading}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div></details>"
     )

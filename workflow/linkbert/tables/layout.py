@@ -176,8 +176,8 @@ def tally(document: Document) -> str:
     """How many of our cells carry which mark.
 
     >>> tally({"counts": {"matches": 3, "differs": 1, "not run": 0, "cited": 2}})
-    '4 cells: 3 matches, 1 differs'
+    '4 cells: matches 3, differs 1'
     """
-    counts = {mark: n for mark, n in document["counts"].items() if n and mark != "cited"}
-    total = sum(counts.values())
-    return f"{total} cells" + (": " if counts else "") + ", ".join(f"{n} {mark}" for mark, n in counts.items())
+    counts = {mark: count for mark, count in document["counts"].items() if count and mark != CITED}
+    parts = ", ".join(f"{mark} {count}" for mark, count in counts.items())
+    return f"{sum(counts.values())} cells" + (f": {parts}" if parts else "")

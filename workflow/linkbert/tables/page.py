@@ -14,27 +14,43 @@ _STYLE = """
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1.5rem 1rem 3rem; max-width: 76rem; color: var(--text); background: var(--page);
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
-h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .5rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
-p { margin: .5rem 0; max-width: 46rem; } a { color: var(--matches); } ul { padding-left: 1.2rem; }
-.note { background: var(--note); border-left: 4px solid var(--close); padding: .6rem .9rem; font-weight: 600; max-width: none; }
+h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .5rem; }
+h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
+p { margin: .5rem 0; max-width: 46rem; }
+a { color: var(--matches); }
+ul { padding-left: 1.2rem; }
+.note { background: var(--note); border-left: 4px solid var(--close); padding: .6rem .9rem; font-weight: 600;
+  max-width: none; }
 .quiet, .legend { color: var(--quiet); font-size: .875rem; }
 .scroll { overflow-x: auto; margin: 1rem 0; border: 1px solid var(--line); border-radius: 6px; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: .5rem .7rem; text-align: right; vertical-align: top; border-top: 1px solid var(--line); }
 thead th { background: var(--panel); border-top: 0; vertical-align: bottom; }
-th:first-child { text-align: left; position: sticky; left: 0; background: var(--page); min-width: 7rem; max-width: 14rem; }
+th:first-child { text-align: left; position: sticky; left: 0; background: var(--page); min-width: 7rem;
+  max-width: 14rem; }
 thead th:first-child, .section th { background: var(--panel); }
-.text td, .text th { text-align: left; } .text td.number { text-align: right; white-space: nowrap; }
+.text td, .text th { text-align: left; }
+.text td.number { text-align: right; white-space: nowrap; }
 tr.rule > * { border-top: 2px solid var(--quiet); }
-.value, .paper, .chip { display: block; white-space: nowrap; } .value { font-size: 1.05rem; } .value small { color: var(--quiet); }
-.paper { color: var(--quiet); font-size: .8rem; } .chip { font-size: .8rem; font-weight: 600; color: var(--other); }
-.matches { color: var(--matches); } .close { color: var(--close); } .differs { color: var(--differs); }
-.holds { color: var(--matches); } .fails { color: var(--differs); } .open { color: var(--other); }
+.value, .paper, .chip { display: block; white-space: nowrap; }
+.value { font-size: 1.05rem; }
+.value small, .paper { color: var(--quiet); font-size: .8rem; }
+.chip { font-size: .8rem; font-weight: 600; color: var(--other); }
+.matches, .holds { color: var(--matches); }
+.close { color: var(--close); }
+.differs, .fails { color: var(--differs); }
+.open { color: var(--other); }
 .bar { display: flex; height: .7rem; min-width: 8rem; border-radius: 3px; overflow: hidden; background: var(--line); }
-.bar span { background: var(--line); } .bar .matches { background: var(--matches); } .bar .close { background: var(--close); }
-.bar .differs { background: var(--differs); } .bar .ran { background: var(--other); }
-details { margin: .5rem 0; } summary { cursor: pointer; font-weight: 600; } code { font-size: .85em; overflow-wrap: anywhere; }
-@media (max-width: 40rem) { body { padding: 1rem .6rem 2rem; } th, td { padding: .4rem .5rem; } h1 { font-size: 1.25rem; } }
+.bar .matches { background: var(--matches); }
+.bar .close { background: var(--close); }
+.bar .differs { background: var(--differs); }
+.bar .ran { background: var(--other); }
+details { margin: .5rem 0; }
+summary { cursor: pointer; font-weight: 600; }
+code { font-size: .85em; overflow-wrap: anywhere; }
+@media (max-width: 40rem) {
+  body { padding: 1rem .6rem 2rem; } h1 { font-size: 1.25rem; } th, td { padding: .4rem .5rem; }
+}
 @media print { .scroll { border: 0; overflow: visible; } details { display: none; } body { max-width: none; } }
 """
 

@@ -31,6 +31,7 @@ class Run:
 
     model: str
     task: str
+    train_task: str
     seed: int
     recipe: Any
     point: Any
@@ -56,12 +57,22 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """A grid point that was tried: one of its runs, its mean dev score, its number of seeds."""
+
+    run: Run
+    dev: float | None
+    seeds: int
+
+
+@dataclass(frozen=True)
 class Choice:
-    """The grid point taken for (model, task), and those it was taken from: (point, mean dev score, seeds)."""
+    """The grid point taken for (model, task): its runs by seed, and what it was taken from and by."""
 
     runs: tuple[Run, ...]
+    chosen_on: str  # the task whose dev score decided
     dev: float | None
-    candidates: tuple[tuple[Any, float | None, int], ...]
+    candidates: tuple[Candidate, ...]
     estimate: Estimate | None
     problem: str = ""  # why there is no estimate
 
@@ -95,6 +106,7 @@ def _run(where: str, file: ScoreFile, record: Any) -> Run:
     return Run(
         model=file.model,
         task=record["task"],
+        train_task=record.get("train_task", record["task"]),
         seed=record["seed"],
         recipe=record.get("recipe"),
         point=record["point"],
@@ -130,30 +142,41 @@ def average(values: Mapping[int, float]) -> Estimate:
 def select(runs: Iterable[Run]) -> dict[tuple[str, str], Choice]:
     """For each (model, task), the grid point with the best mean dev score over its seeds; the first of equals.
 
-    A point with an undefined dev score loses to every other. Test scores are not looked at (appendix B).
+    A model that is tested on a task it was not tuned on (MMLU, section 6.2) is chosen by the dev score of the task it
+    was tuned on, where that is among the runs. A point with an undefined dev score loses to every other. Test scores are
+    not looked at.
     """
     grouped: dict[tuple[str, str], dict[str, list[Run]]] = {}
     for run in runs:
         grouped.setdefault((run.model, run.task), {}).setdefault(run.candidate, []).append(run)
-    return {key: _choose(list(points.values())) for key, points in grouped.items()}
+    choices = {}
+    for (model, task), points in grouped.items():
+        tuned_on = next(iter(points.values()))[0].train_task
+        judges = grouped.get((model, tuned_on), {})
+        if not points.keys() <= judges.keys():
+            tuned_on, judges = task, points
+        scores = [_dev(judges[candidate]) for candidate in points]
+        choices[model, task] = _choose(list(points.values()), scores, tuned_on)
+    return choices
 
 
-def _choose(points: list[list[Run]]) -> Choice:
-    def dev(runs: list[Run]) -> float | None:
-        scores = [run.dev for run in runs if run.dev is not None]
-        return statistics.fmean(scores) if len(scores) == len(runs) else None
+def _dev(runs: list[Run]) -> float | None:
+    scores = [run.dev for run in runs if run.dev is not None]
+    return statistics.fmean(scores) if len(scores) == len(runs) else None
 
-    scores = [dev(runs) for runs in points]
-    best = max(range(len(points)), key=lambda index: -math.inf if scores[index] is None else scores[index])
+
+def _choose(points: list[list[Run]], scores: list[float | None], chosen_on: str) -> Choice:
+    ranks = [-math.inf if score is None else score for score in scores]
+    best = ranks.index(max(ranks))
     runs = tuple(sorted(points[best], key=lambda run: run.seed))
-    candidates = tuple((runs[0].point, score, len(runs)) for runs, score in zip(points, scores, strict=True))
+    candidates = tuple(Candidate(at[0], score, len(at)) for at, score in zip(points, scores, strict=True))
     if len(points) > 1 and scores[best] is None:
-        return Choice(runs, None, candidates, None, "no dev score to choose a grid point by")
+        return Choice(runs, chosen_on, None, candidates, None, "no dev score to choose a grid point by")
     undefined = [run.seed for run in runs if run.test is None]
     if undefined:
-        return Choice(runs, scores[best], candidates, None, f"test score undefined for seed {undefined[0]}")
+        return Choice(runs, chosen_on, scores[best], candidates, None, f"test score undefined for seed {undefined[0]}")
     estimate = average({run.seed: run.test for run in runs if run.test is not None})
-    return Choice(runs, scores[best], candidates, estimate)
+    return Choice(runs, chosen_on, scores[best], candidates, estimate)
 
 
 def mean_of(mean: Mean, estimates: Mapping[str, Estimate]) -> Estimate | None:

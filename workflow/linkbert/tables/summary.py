@@ -88,11 +88,11 @@ def html(summary: dict[str, Any]) -> str:
         name = escape(table["title"])
         name = f'<a href="{escape(table["page"])}">{name}</a>' if table["page"] else name
         numbers = "".join(f"<td>{table[column]}</td>" for column in columns)
-        rows.append(
-            f'<tr><th scope="row">{name}</th><td>{bar({mark: table[mark] for mark in COUNTED})}</td>{numbers}</tr>'
-        )
+        counts = bar({mark: table[mark] for mark in COUNTED})
+        rows.append(f'<tr><th scope="row">{name}</th><td>{counts}</td>{numbers}</tr>')
     total = "".join(f"<td><strong>{summary['total'][column]}</strong></td>" for column in columns)
-    rows.append(f'<tr class="rule"><th scope="row">all</th><td>{bar(summary["total"])}</td>{total}</tr>')
+    counts = bar({mark: summary["total"][mark] for mark in COUNTED})
+    rows.append(f'<tr class="rule"><th scope="row">all</th><td>{counts}</td>{total}</tr>')
     notes = "".join(f'<p class="note" role="note">{escape(sentence)}</p>' for sentence in _sentences(summary))
     return page(
         "Tables",

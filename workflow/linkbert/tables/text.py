@@ -63,7 +63,9 @@ def tsv(document: Document) -> str:
     lines = ["\t".join(TSV_COLUMNS)]
     for cell in document["cells"]:
         choice, published = cell["choice"], cell["published"]
-        point = json.dumps(choice["point"], sort_keys=True, ensure_ascii=False) if choice else ""
+        point = choice["point"] if choice else ""
+        if not isinstance(point, str):
+            point = json.dumps(point, sort_keys=True, ensure_ascii=False)
         metric = choice["metric"] if choice else (published or {"metric": ""})["metric"]
         values = [*cell["by_seed"].items(), ("mean", cell["mean"])]
         for seed, value in values:

@@ -171,13 +171,15 @@ def load_reader(name: str) -> tuple[Callable[[Source], Dataset], frozenset[str],
     return module.read, module.ROLES, module.OPTIONS
 
 
-def table_rows(source: Source, split: str, lines: Iterable[str], width: int, header: bool = True) -> Iterator[list[str]]:
+def table_rows(
+    source: Source, split: str, lines: Iterable[str], width: int, header: bool = True
+) -> Iterator[list[str]]:
     """Rows of a tab-separated file whose quotation marks are text; rows with fewer than `width` cells are counted.
 
     csv's quoting must stay off: GLUE's sentences hold unbalanced quotation marks, which would swallow rows.
     """
     for number, line in enumerate(lines):
-        if number == 0 and header or not line.strip():
+        if (number == 0 and header) or not line.strip():
             continue
         row = line.split("\t")
         if len(row) < width:

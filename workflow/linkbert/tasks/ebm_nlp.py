@@ -15,7 +15,7 @@ LABELS = ["I-INT", "I-OUT", "I-PAR", "O"]
 def read(source: Source) -> Dataset:
     """Read the splits that exist; a missing one can be cut from another with the option ``divide``."""
     splits = {
-        split: list(sentences(source, split, source.lines(split, *names), separator=" "))
+        split: list(sentences(source, split, source.lines(split, *names)))
         for split, names in MEMBERS.items()
         if source.holds(split, *names)
     }

@@ -32,7 +32,9 @@ LAYOUTS = {
     "mrpc": Layout("#1 String", "#2 String", "Quality", ("0", "1"), "accuracy_f1"),
     "qqp": Layout("question1", "question2", "is_duplicate", ("0", "1"), "accuracy_f1"),
     "stsb": Layout("sentence1", "sentence2", "score", (), "pearson_spearman"),
-    "mnli": Layout("sentence1", "sentence2", "gold_label", ("entailment", "neutral", "contradiction"), "group_accuracy"),
+    "mnli": Layout(
+        "sentence1", "sentence2", "gold_label", ("entailment", "neutral", "contradiction"), "group_accuracy"
+    ),
     "qnli": Layout("question", "sentence", "label", _ENTAILMENT),
     "rte": Layout("sentence1", "sentence2", "label", _ENTAILMENT),
 }
@@ -85,7 +87,12 @@ def _examples(source: Source, layout: Layout, role: str, member: str) -> Iterato
             source.drop(split, "broken_row")
             continue
         label, *texts = (row[place].strip() for place in positions)
-        yield {"id": f"{role}-{number}", "text_a": texts[0], **({"text_b": texts[1]} if texts[1:] else {}), "label": label}
+        yield {
+            "id": f"{role}-{number}",
+            "text_a": texts[0],
+            **({"text_b": texts[1]} if texts[1:] else {}),
+            "label": label,
+        }
 
 
 def _paraphrases(source: Source, layout: Layout) -> dict[str, list[Example]]:

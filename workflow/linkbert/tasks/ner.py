@@ -10,14 +10,21 @@ from linkbert.tasks.base import Dataset, Example, Source
 
 ROLES = frozenset({"train", "dev", "test", "archive"})
 OPTIONS = frozenset({"typed"})
-MEMBERS = {"train": ("train.tsv", "train.txt"), "dev": ("devel.tsv", "dev.tsv", "dev.txt"), "test": ("test.tsv", "test.txt")}
+MEMBERS = {
+    "train": ("train.tsv", "train.txt"),
+    "dev": ("devel.tsv", "dev.tsv", "dev.txt"),
+    "test": ("test.tsv", "test.txt"),
+}
 
 
 def read(source: Source) -> Dataset:
     """Read the splits that exist; a missing one can be cut from another with the option ``divide``."""
     typed = bool(source.options.get("typed"))
     splits = {
-        split: [_untyped(example) if not typed else example for example in sentences(source, split, source.lines(split, *names))]
+        split: [
+            _untyped(example) if not typed else example
+            for example in sentences(source, split, source.lines(split, *names))
+        ]
         for split, names in MEMBERS.items()
         if source.holds(split, *names)
     }
@@ -29,8 +36,8 @@ def _untyped(example: Example) -> Example:
     return example | {"tags": [tag[:1] for tag in example["tags"]]}
 
 
-def sentences(source: Source, split: str, lines: Iterable[str], separator: str = "\t") -> Iterator[Example]:
-    """Sentences of a column file, divided by blank lines; ``-DOCSTART-`` lines begin a unit.
+def sentences(source: Source, split: str, lines: Iterable[str]) -> Iterator[Example]:
+    """Sentences of a column file, divided by blank lines, cells by tabs or spaces; ``-DOCSTART-`` lines begin a unit.
 
     A sentence with a line of one cell is broken: it is counted and left out whole, since a lost token would shift tags.
     """
@@ -39,7 +46,7 @@ def sentences(source: Source, split: str, lines: Iterable[str], separator: str =
     number, unit, broken = 0, 0, False
     for line in (*lines, ""):
         if line.strip() and not line.startswith("-DOCSTART-"):
-            cells = line.split(separator)
+            cells = line.split("\t" if "\t" in line else " ")
             broken |= len(cells) < 2 or not cells[0].strip() or not cells[-1].strip()
             tokens.append(cells[0])
             tags.append(cells[-1].strip())

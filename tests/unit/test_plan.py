@@ -1,0 +1,130 @@
+"""The plan: which file comes from which, and with which settings."""
+
+import copy
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+
+from linkbert.errors import UserError
+from linkbert.plan import NOTHING, Plan
+from linkbert.recipes import choose, recipe_points
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def wild(**names):
+    return SimpleNamespace(**names)
+
+
+def configuration(*extra):
+    """A configuration as Snakemake merges it: later files win, key by key, dicts merged."""
+
+    def merge(into, other):
+        for key, value in other.items():
+            if isinstance(value, dict) and isinstance(into.get(key), dict):
+                merge(into[key], value)
+            else:
+                into[key] = value
+
+    merged: dict = {}
+    for name in ("tables.yaml", "paper.yaml", *extra):
+        merge(merged, yaml.safe_load((ROOT / "config" / name).read_text(encoding="utf-8")))
+    return copy.deepcopy(merged)
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return Plan(configuration(), ROOT)
+
+
+def test_every_cell_of_every_table_has_a_run(plan):
+    for name, definition in plan.config["tables"].items():
+        scores = plan.table_scores(wild(table=name))
+        models = {row["model"] for row in definition["rows"] if not row.get("external")}
+        assert {path.split("/")[3] for path in scores} == models
+
+
+def test_mmlu_is_tested_with_the_model_tuned_on_medqa(plan):
+    runs = [job for (model, _), job in plan.jobs.items() if model == "biolinkbert-large" and "medqa_usmle" in job]
+    assert [run["medqa_usmle"]["tests"] for run in runs] == [["medqa_usmle", "mmlu_medicine"]]
+
+
+def test_corpora_without_links_are_sampled_as_bert_does(plan):
+    instances = plan.model_instances(wild(model="linkbert-tiny"))
+    assert instances == [
+        "results/paper/instances/enwiki/bert_uncased/hyperlink",
+        "results/paper/instances/bookcorpus/bert_uncased/bert",
+    ]
+
+
+def test_models_with_one_corpus_and_tokenizer_share_their_held_out_instances(plan):
+    folders = {tuple(plan.model_heldout(wild(model=model))) for model in ("bert-tiny", "linkbert-tiny-tfidf")}
+    assert len(folders) == 1
+    own = json.loads(plan.heldout_json(wild(corpus="enwiki")))
+    assert own["linked"] == pytest.approx(1 / 3, abs=1e-5)
+
+
+def test_a_shard_of_many_files_reads_its_own_group(plan):
+    shards = int(plan.corpora["pubmed"]["shards"])
+    groups = [plan.corpus_files(wild(corpus="pubmed", shard=f"{shard:04d}")) for shard in range(shards)]
+    assert sum(map(len, groups)) == 1274 and len({file for group in groups for file in group}) == 1274
+    assert plan.shard_arguments(wild(corpus="pubmed", shard="0003")) == "--shard 0 --shards 1"
+    assert plan.shard_arguments(wild(corpus="enwiki", shard="0003")) == "--shard 3 --shards 64"
+
+
+def test_the_hash_of_a_score_follows_the_model_it_was_made_with():
+    def batches(change):
+        config = configuration()
+        change(config)
+        return {model: batch for model, batch in Plan(config, ROOT).jobs}
+
+    before = batches(lambda config: None)
+    assert before == batches(lambda config: config["hardware"].update(pretrain_threads=3))
+    slower = batches(lambda config: config["pretraining"]["tiny"].update(learning_rate=1e-3))
+    changed = {model for model in before if before[model] != slower[model]}
+    assert changed == {model for model in before if "tiny" in model}
+
+
+def test_existing_scores_have_no_producer(tmp_path):
+    config = configuration("demo.yaml")
+    plan = Plan(config, ROOT)
+    assert "hotpotqa" not in plan.missing_batches() and "mrqa-" in plan.missing_batches()
+    plan.root = tmp_path
+    for path in plan.score_files():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    assert plan.missing_batches() == NOTHING
+
+
+def test_files_that_have_to_be_provided_say_so(plan):
+    with pytest.raises(UserError, match=r"blurb-BioASQ.zip' cannot be fetched by itself .*registration.*downloads.mirror"):
+        plan.download_source(wild(file="blurb-BioASQ.zip"))
+
+
+def test_the_most_specific_recipe_wins():
+    def row(size, suite, task, rate, name="a"):
+        return {
+            "set": name,
+            "size": size,
+            "suite": suite,
+            "task": task,
+            "learning_rate": rate,
+            "batch_size": "16,32",
+            "epochs": "2",
+            "warmup": "100s",
+            **dict.fromkeys(("length", "weight_decay", "beta1", "beta2", "epsilon", "seeds"), ""),
+        }
+
+    rows = [row("*", "*", "*", "1"), row("tiny", "glue", "*", "2"), row("*", "*", "cola", "3"), row("*", "*", "*", "4", "b")]
+    assert choose(rows, ["a"], "tiny", "glue", "cola")["learning_rate"] == "3"
+    assert choose(rows, ["a"], "tiny", "glue", "rte")["learning_rate"] == "2"
+    assert choose(rows, ["a"], "base", "glue", "rte")["learning_rate"] == "1"
+    assert choose(rows, ["c", "b"], "base", "glue", "rte")["learning_rate"] == "4"
+    with pytest.raises(UserError, match="no row of the sets c fits size 'base'"):
+        choose(rows, ["c"], "base", "glue", "rte")
+    points, seeds = recipe_points(rows, ["a"], "tiny", "glue", "rte", 128)
+    assert [point["batch_size"] for point in points] == [16, 32] and seeds == []
+    assert points[0]["warmup"] == 100 and points[0]["length"] == 128 and points[0]["betas"] == [0.9, 0.999]

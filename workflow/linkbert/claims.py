@@ -1,0 +1,257 @@
+"""The paper's claims as comparisons between cells of its tables, judged on our numbers.
+
+A claim is a linear comparison, ``left - right``, and a region in which the paper says it lies: above or below zero, or
+within a tolerance of a stated difference. Our difference has a 95 % interval over seeds. The claim holds where the
+interval lies inside the region, does not hold where it lies outside, and otherwise there is not enough data.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from linkbert.declarations import check
+from linkbert.errors import UserError, unknown
+from linkbert.tables.cells import CITED, Document, cells_by_key
+
+HOLDS, FAILS, OPEN = "holds", "does not hold", "not enough data"
+TOLERANCE = 1.0  # points around a stated difference, where the claim names none
+LEVEL = 0.95
+
+_NAME = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]*$"}
+_TASKS = {"type": "array", "minItems": 1, "items": _NAME, "description": "tasks to average"}
+_QUANTITY: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "minProperties": 1,
+    "properties": {
+        "model": {**_NAME, "description": "the model of a cell"},
+        "table": {**_NAME, "description": "the table of the cell"},
+        "task": {**_NAME, "description": "the column of the cell"},
+        "tasks": _TASKS,
+        "minus": {"type": "array", "minItems": 2, "maxItems": 2, "description": "two quantities: the first less the second"},
+        "value": {"type": "number", "description": "a constant"},
+    },
+}
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["claims"],
+    "properties": {
+        "claims": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["id", "section", "claim", "table", "left", "right", "expect"],
+                "properties": {
+                    "id": {**_NAME, "description": "a name"},
+                    "section": {"type": "string", "description": "where the paper says it"},
+                    "claim": {"type": "string", "minLength": 1, "description": "the claim in words"},
+                    "table": {**_NAME, "description": "the table of cells that name none"},
+                    "task": {**_NAME, "description": "the column of cells that name none"},
+                    "tasks": _TASKS,
+                    "each": {"type": "array", "minItems": 1, "description": "the claim is made for each: task or list of tasks"},
+                    "left": _QUANTITY,
+                    "right": _QUANTITY,
+                    "expect": {
+                        "type": "object",
+                        "additionalProperties": False,
+                        "minProperties": 1,
+                        "properties": {
+                            "sign": {"enum": ["positive", "negative"], "description": "the sign of left - right"},
+                            "difference": {"type": "number", "description": "left - right in points"},
+                            "tolerance": {"type": "number", "minimum": 0, "description": "around the difference"},
+                        },
+                    },
+                },
+            },
+        }
+    },
+}
+
+Key = tuple[str, str, str]  # table, model, task
+
+
+@dataclass(frozen=True)
+class Combination:
+    """A weighted sum of cells plus a constant."""
+
+    weights: Mapping[Key, float]
+    constant: float = 0.0
+
+    def minus(self, other: "Combination") -> "Combination":
+        """The difference; a cell on both sides counts once, with its net weight."""
+        weights = dict(self.weights)
+        for key, weight in other.weights.items():
+            weights[key] = weights.get(key, 0.0) - weight
+        return Combination(weights, self.constant - other.constant)
+
+
+def read_claims(path: Path) -> list[dict[str, Any]]:
+    """The claims of a YAML file; a UserError names the key that is wrong."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file.") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not valid YAML ({error}).") from None
+    check(str(path), content, SCHEMA)
+    claims = content["claims"]
+    names = [claim["id"] for claim in claims]
+    for claim in claims:
+        where = f"{path}: claim '{claim['id']}'"
+        if names.count(claim["id"]) > 1:
+            raise UserError(f"{where} stands there twice; names must be unique.")
+        if ("sign" in claim["expect"]) == ("difference" in claim["expect"]):
+            raise UserError(f"{where}: expect either 'sign' or 'difference'.")
+        for combination, _ in _comparisons(where, claim):
+            if not combination.weights:
+                raise UserError(f"{where}: both sides are the same; nothing is compared.")
+    return claims
+
+
+def _comparisons(where: str, claim: Mapping[str, Any]) -> Iterable[tuple[Combination, list[str]]]:
+    """(left - right, tasks) for each task the claim is made for; once, without tasks, where it names no `each`."""
+    for entry in claim.get("each", [None]):
+        scope = {key: claim[key] for key in ("table", "task", "tasks") if key in claim}
+        tasks = [entry] if isinstance(entry, str) else list(entry or [])
+        if tasks:
+            scope = {"table": claim["table"], "tasks": tasks}
+        left, right = (_combination(where, claim[side], scope) for side in ("left", "right"))
+        difference = left.minus(right)
+        weights = {key: weight for key, weight in difference.weights.items() if weight}
+        yield Combination(weights, difference.constant), tasks
+
+
+def _combination(where: str, quantity: Any, scope: Mapping[str, Any]) -> Combination:
+    check(where, quantity, _QUANTITY)
+    kinds = [kind for kind in ("model", "minus", "value") if kind in quantity]
+    if len(kinds) != 1:
+        raise UserError(f"{where}: a quantity has one of 'model', 'minus' and 'value'; found {sorted(quantity)}.")
+    if kinds == ["value"]:
+        return Combination({}, quantity["value"])
+    own = {key: quantity[key] for key in ("table", "task", "tasks") if key in quantity}
+    if "task" in own or "tasks" in own:  # what a quantity names replaces what the claim names
+        scope = {key: value for key, value in scope.items() if key == "table"}
+    scope = {**scope, **own}
+    if kinds == ["minus"]:
+        first, second = (_combination(where, part, scope) for part in quantity["minus"])
+        return first.minus(second)
+    tasks = scope.get("tasks") or ([scope["task"]] if "task" in scope else [])
+    if not tasks:
+        raise UserError(f"{where}: no task for '{quantity['model']}'. Give the claim or the side a 'task'.")
+    return Combination({(scope["table"], quantity["model"], task): 1 / len(tasks) for task in tasks})
+
+
+def judge_claims(claims: Iterable[Mapping[str, Any]], documents: Iterable[Document]) -> list[dict[str, Any]]:
+    """Each claim with its verdict, our difference and interval, the paper's difference, and what is missing."""
+    tables = {document["table"]: document for document in documents}
+    cells = {table: cells_by_key(document) for table, document in tables.items()}
+    return [_judge(claim, tables, cells) for claim in claims]
+
+
+def _judge(
+    claim: Mapping[str, Any], tables: Mapping[str, Document], cells: Mapping[str, Mapping[tuple[str, str], dict[str, Any]]]
+) -> dict[str, Any]:
+    where = f"claim '{claim['id']}'"
+    parts = []
+    for combination, tasks in _comparisons(where, claim):
+        found: dict[Key, dict[str, Any]] = {}
+        for table, model, task in combination.weights:
+            if table in tables and (model, task) not in cells[table]:
+                raise unknown(where, f"cell of {table}", f"{model}/{task}", ("/".join(key) for key in cells[table]))
+            if table in tables:
+                found[table, model, task] = cells[table][model, task]
+        parts.append({"tasks": tasks, **_compare(combination, claim["expect"], found, tables)})
+    verdicts = {part["verdict"] for part in parts}
+    verdict = FAILS if FAILS in verdicts else OPEN if OPEN in verdicts else HOLDS
+    used = [tables[table] for table in dict.fromkeys(key[0] for c, _ in _comparisons(where, claim) for key in c.weights) if table in tables]
+    return {
+        "id": claim["id"],
+        "section": claim["section"],
+        "claim": claim["claim"],
+        "expect": dict(claim["expect"]),
+        "verdict": verdict,
+        "comparable": all(document["comparable"] for document in used),
+        "notes": list(dict.fromkeys(document["note"] for document in used if document["note"])),
+        "parts": parts,
+    }
+
+
+def _compare(
+    combination: Combination,
+    expect: Mapping[str, Any],
+    cells: Mapping[Key, dict[str, Any]],
+    tables: Mapping[str, Document],
+) -> dict[str, Any]:
+    paper: float | None = combination.constant
+    for key, weight in combination.weights.items():
+        published = cells.get(key, {}).get("published")
+        paper = None if paper is None or not published else paper + weight * published["value"]
+    ours, missing = combination.constant, []
+    terms = []  # (weight, spread, seeds)
+    for key, weight in combination.weights.items():
+        cell, name = cells.get(key), " / ".join(key)
+        if cell is None:
+            missing.append(f"{name}: no such table")
+        elif cell["mark"] == CITED:
+            # A cited number is of the paper's data: it can be held only against numbers that are comparable with them.
+            if not cell["published"]:
+                missing.append(f"{name}: no published number")
+            elif not all(tables[table]["comparable"] for table, _, _ in combination.weights if table in tables):
+                missing.append(f"{name}: cited for the paper's data, ours are other data")
+            else:
+                ours += weight * cell["published"]["value"]
+        elif cell["mean"] is None:
+            missing.append(f"{name}: {cell['problem'] or 'not run'}")
+        else:
+            ours += weight * cell["mean"]
+            terms.append((weight, cell["spread"], len(cell["by_seed"])))
+    result: dict[str, Any] = {"difference": None, "interval": None, "seeds": None, "paper": _rounded(paper)}
+    if missing:
+        return {**result, "verdict": OPEN, "missing": missing}
+    margin = _margin(terms, max(tables[table]["tolerance"]["matches"] for table, _, _ in combination.weights))
+    low, high = ours - margin, ours + margin
+    return {
+        **result,
+        "difference": _rounded(ours),
+        "interval": [_rounded(low), _rounded(high)],
+        "seeds": min((seeds for _, _, seeds in terms), default=0),
+        "verdict": _verdict(low, high, expect),
+        "missing": [],
+    }
+
+
+def _margin(terms: list[tuple[float, float | None, int]], single: float) -> float:
+    """Half the width of the interval: Welch's, over seeds; `single` points where a cell has one seed only."""
+    if any(spread is None for _, spread, _ in terms):
+        return single
+    variances = [(weight**2 * spread**2 / seeds, seeds - 1) for weight, spread, seeds in terms if spread]
+    total = math.fsum(variance for variance, _ in variances)
+    if not total:
+        return 0.0
+    from scipy.special import stdtrit  # slow to import, and needed only where there are seeds to compare
+
+    freedom = total**2 / math.fsum(variance**2 / degrees for variance, degrees in variances)
+    return float(stdtrit(freedom, (1 + LEVEL) / 2)) * math.sqrt(total)
+
+
+def _verdict(low: float, high: float, expect: Mapping[str, Any]) -> str:
+    if "sign" in expect:
+        if expect["sign"] == "negative":
+            low, high = -high, -low
+        return HOLDS if low > 0 else FAILS if high <= 0 else OPEN
+    tolerance = expect.get("tolerance", TOLERANCE)
+    bottom, top = expect["difference"] - tolerance, expect["difference"] + tolerance
+    if bottom <= low and high <= top:
+        return HOLDS
+    return FAILS if high < bottom or low > top else OPEN
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 6) + 0.0  # no negative zero

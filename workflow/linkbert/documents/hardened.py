@@ -1,0 +1,73 @@
+"""XML of untrusted files, record by record: no entity is expanded, nothing is fetched, memory stays small."""
+
+import re
+from collections.abc import Callable, Iterator
+
+from lxml import etree
+
+from linkbert.documents.sources import Source
+from linkbert.errors import UserError
+
+_PROLOGUE = 1 << 20
+_FIRST_ELEMENT = re.compile(r"<[^\s<>!?/=]")
+_DOCTYPE = re.compile(r"<!DOCTYPE[^\[>]*")
+_ENCODING = re.compile(r"""\A<\?xml[^>]*?\bencoding\s*=\s*["']([^"']*)["']""")
+_ENCODINGS = {"utf-8", "utf8", "utf-16", "us-ascii", "ascii", "iso-8859-1", "windows-1252"}
+
+
+def elements(source: Source, tags: tuple[str, ...], where: Callable[[], str]) -> Iterator[etree._Element]:
+    """Yield each element with one of `tags` when it is complete, innermost first; the caller frees its content.
+
+    Declared entities are refused before anything is parsed (they could expand without bound), so text of any length
+    is accepted. `where` names the last good record for the UserError that broken XML raises.
+    """
+    _check_prologue(source)
+    # Entities stay unexpanded and no DTD is loaded; huge_tree lifts the limit of 10 MB for one text.
+    events = etree.iterparse(
+        source,
+        events=("end",),
+        tag=tags,
+        huge_tree=True,
+        resolve_entities=False,
+        load_dtd=False,
+        no_network=True,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    try:
+        for _, element in events:
+            yield element
+    except etree.XMLSyntaxError as error:
+        raise UserError(
+            f"{source.path}: broken XML {where()}, near byte {source.position:,} of the file ({error.msg}). "
+            "The file is truncated or damaged: download it again and compare its checksum."
+        ) from None
+
+
+def free(element: etree._Element) -> None:
+    """Forget a record and all that stands before it."""
+    element.clear()
+    parent = element.getparent()
+    if parent is not None:
+        while parent[0] is not element:
+            del parent[0]
+
+
+def _check_prologue(source: Source) -> None:
+    head = source.take(_PROLOGUE)
+    source.unread(head)
+    wide = head.startswith((b"\xff\xfe", b"\xfe\xff"))
+    text = head.decode("utf-16" if wide else "utf-8-sig", errors="replace")
+    declared = _ENCODING.search(text)
+    if "\0" in text or (declared and declared[1].lower() not in _ENCODINGS):
+        raise UserError(f"{source.path}: its encoding is not supported. Known: {', '.join(sorted(_ENCODINGS))}.")
+    first = _FIRST_ELEMENT.search(text)
+    if not first:
+        raise UserError(f"{source.path}: not XML: no element in its first {len(head):,} bytes.")
+    before = text[: first.start()]
+    doctype = _DOCTYPE.search(before)
+    if "<!ENTITY" in before or (doctype and before[doctype.end() : doctype.end() + 1] == "["):
+        raise UserError(
+            f"{source.path}: its DOCTYPE declares entities or other markup of its own, which no publisher's file does. "
+            "Such declarations can exhaust a machine's memory, so the file is refused."
+        )

@@ -1,0 +1,48 @@
+"""Arithmetic of training: floating-point operations a token, recipe totals, and the peaks that utilization refers to."""
+
+from linkbert.model import ModelConfig
+
+# Dense bf16 peak of one device in FLOP/s, from the makers' data sheets, by a part of the device's name.
+PEAKS = {
+    "H200": 989e12,
+    "H100": 989e12,
+    "A100": 312e12,
+    "B200": 2250e12,
+    "L40S": 362e12,
+    "V100": 125e12,
+}
+
+
+def encoder_flops(config: ModelConfig, length: float) -> float:
+    """Forward operations a token of the layers, in sequences of this (mean attended) length."""
+    size, inner = config.hidden_size, config.intermediate_size
+    matrices = 2 * (4 * size * size + 2 * size * inner)
+    attention = 4 * length * size
+    return config.num_layers * (matrices + attention)
+
+
+def head_flops(config: ModelConfig) -> float:
+    """Forward operations of the language-model head for one hidden token."""
+    return 2 * config.hidden_size * (config.hidden_size + config.vocab_size)
+
+
+def training_flops(config: ModelConfig, length: float, probability: float = 0.15) -> float:
+    """Operations to train on one token: three times the forward pass, the head on hidden tokens only.
+
+    Skipping parts of the last layer is not subtracted, nor recomputation added: utilization is then comparable between
+    implementations.
+    """
+    return 3 * (encoder_flops(config, length) + probability * head_flops(config))
+
+
+def recipe_tokens(steps: int, batch_size: int, length: int) -> int:
+    """Tokens of a recipe with full sequences."""
+    return steps * batch_size * length
+
+
+def peak_of(device_name: str) -> tuple[str, float] | None:
+    """The name and dense bf16 FLOP/s of a known device, e.g. ``("H200 bf16, 989 TFLOP/s", 989e12)``; None otherwise."""
+    for name, peak in PEAKS.items():
+        if name in device_name:
+            return f"{name} bf16, {peak / 1e12:.0f} TFLOP/s", peak
+    return None

@@ -1,0 +1,213 @@
+"""One entrance to all metrics: `score`. Everything is on the scale 0 to 100 and computed without a network.
+
+Predictions are a dict from an example's id to, by kind:
+
+| kind | prediction |
+|---|---|
+| span | the answer's text |
+| classification | the label |
+| multilabel | the list of labels |
+| regression | a finite number |
+| tagging | the list of tags; shorter than the tokens where the input was cut, and the tags that lack count as O |
+| choice | the number of the choice |
+
+A missing prediction (no id, None, a number that is not finite) is counted in ``missing`` and scored as wrong, never
+skipped: no answer matches, the label is another one, every label of a multi-label example is inverted, the number is
+the end of the gold range that lies farther away, all tags are O.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from linkbert.errors import UserError, unknown
+from linkbert.metrics import labels, tagging, text
+
+Examples = Sequence[Mapping[str, Any]]
+Predictions = Mapping[str, Any]
+Scores = dict[str, float]
+
+
+def score(metric: str, examples: Examples, predictions: Predictions) -> Scores:
+    """The scores of predictions for the examples of a split; the first is the main one, ``missing`` is a number.
+
+    A metric is a name in `METRICS`, with an argument after a colon where it takes one (``relation_f1:none`` makes
+    "none" the negative label). A UserError names an unknown metric and predictions that no example asks for.
+    """
+    name, _, argument = metric.partition(":")
+    if name not in METRICS:
+        raise unknown("score", "metric", name, METRICS)
+    if not examples:
+        raise UserError(f"score: no examples to score with {metric}.")
+    ids = {example["id"] for example in examples}
+    extra = predictions.keys() - ids
+    if extra:
+        raise UserError(
+            f"score: {len(extra)} predictions are for no example of this split, such as '{sorted(extra)[0]}'."
+        )
+    function, takes_argument = METRICS[name]
+    if argument and not takes_argument:
+        raise UserError(f"score: the metric {name} takes no argument, found '{argument}'.")
+    return function(examples, predictions, argument) if takes_argument else function(examples, predictions)
+
+
+def _missing(prediction: Any) -> bool:
+    return prediction is None or (isinstance(prediction, float) and not math.isfinite(prediction))
+
+
+def _count_missing(examples: Examples, predictions: Predictions) -> float:
+    return float(sum(_missing(predictions.get(example["id"])) for example in examples))
+
+
+def _labels(examples: Examples, predictions: Predictions) -> tuple[list[Any], list[Any]]:
+    """Golds and predictions in order; a missing prediction becomes the first other label of the set."""
+    golds = [example["label"] for example in examples]
+    known = sorted(set(golds))
+    predicted = []
+    for example, gold in zip(examples, golds, strict=True):
+        prediction = predictions.get(example["id"])
+        predicted.append(next((name for name in known if name != gold), "") if _missing(prediction) else prediction)
+    return golds, predicted
+
+
+def _percent(**values: float) -> Scores:
+    return {name: 100.0 * value for name, value in values.items()}
+
+
+def _prf(values: tuple[float, float, float]) -> Scores:
+    return _percent(f1=values[0], precision=values[1], recall=values[2])
+
+
+def squad(examples: Examples, predictions: Predictions) -> Scores:
+    """``f1`` and ``exact_match`` of SQuAD v1.1, the best over ``golds``; MRQA 2019 scores by the same rules."""
+    f1 = exact = 0.0
+    for example in examples:
+        prediction = predictions.get(example["id"])
+        if prediction is not None:
+            f1 += text.token_f1(prediction, example["golds"])
+            exact += text.exact_match(prediction, example["golds"])
+    number = len(examples)
+    return _percent(f1=f1 / number, exact_match=exact / number) | {"missing": _count_missing(examples, predictions)}
+
+
+def accuracy(examples: Examples, predictions: Predictions) -> Scores:
+    """``accuracy``."""
+    golds, predicted = _labels(examples, predictions)
+    return _percent(accuracy=labels.accuracy(golds, predicted)) | {"missing": _count_missing(examples, predictions)}
+
+
+def group_accuracy(examples: Examples, predictions: Predictions) -> Scores:
+    """``accuracy``, the mean over groups (MNLI: matched and mismatched), and ``accuracy_<group>`` of each."""
+    golds, predicted = _labels(examples, predictions)
+    by_group: dict[str, float] = {}
+    names = [example.get("group", "all") for example in examples]
+    for group in sorted(set(names)):
+        places = [place for place, name in enumerate(names) if name == group]
+        by_group[f"accuracy_{group}"] = labels.accuracy([golds[p] for p in places], [predicted[p] for p in places])
+    mean = sum(by_group.values()) / len(by_group)
+    return _percent(accuracy=mean, **by_group) | {"missing": _count_missing(examples, predictions)}
+
+
+def accuracy_f1(examples: Examples, predictions: Predictions, argument: str = "") -> Scores:
+    """``mean`` of ``f1`` of the positive label ("1", or the argument) and ``accuracy``: MRPC and QQP."""
+    golds, predicted = _labels(examples, predictions)
+    positive = argument or "1"
+    f1 = labels.micro_f1(golds, predicted, {label for label in (*golds, *predicted) if label != positive})[0]
+    exact = labels.accuracy(golds, predicted)
+    return _percent(mean=(f1 + exact) / 2, f1=f1, accuracy=exact) | {"missing": _count_missing(examples, predictions)}
+
+
+def matthews(examples: Examples, predictions: Predictions) -> Scores:
+    """``matthews``: CoLA."""
+    golds, predicted = _labels(examples, predictions)
+    return _percent(matthews=labels.matthews(golds, predicted)) | {"missing": _count_missing(examples, predictions)}
+
+
+def relation_f1(examples: Examples, predictions: Predictions, argument: str = "") -> Scores:
+    """Micro ``f1`` without the negative label: the argument, or labels that are "0" or contain "false".
+
+    ChemProt, DDI, and GAD, where it is the F1 of the positive class.
+    """
+    golds, predicted = _labels(examples, predictions)
+    seen = {*golds, *predicted}
+    negatives = {argument} if argument else {label for label in seen if label == "0" or "false" in label.lower()}
+    return _prf(labels.micro_f1(golds, predicted, negatives)) | {"missing": _count_missing(examples, predictions)}
+
+
+def multilabel_f1(examples: Examples, predictions: Predictions) -> Scores:
+    """Micro ``f1`` over all (example, label) cells: HoC."""
+    golds = [set(example["labels"]) for example in examples]
+    known = set().union(*golds)
+    predicted = []
+    for example, gold in zip(examples, golds, strict=True):
+        prediction = predictions.get(example["id"])
+        predicted.append(known - gold if prediction is None else set(prediction))
+    return _prf(labels.multilabel_f1(golds, predicted)) | {"missing": _count_missing(examples, predictions)}
+
+
+def _numbers(examples: Examples, predictions: Predictions) -> tuple[list[float], list[float]]:
+    golds = [float(example["label"]) for example in examples]
+    low, high = min(golds), max(golds)
+    predicted = []
+    for example, gold in zip(examples, golds, strict=True):
+        prediction = predictions.get(example["id"])
+        predicted.append((low if gold - low > high - gold else high) if _missing(prediction) else float(prediction))
+    return golds, predicted
+
+
+def pearson(examples: Examples, predictions: Predictions) -> Scores:
+    """``pearson``: BIOSSES."""
+    return _percent(pearson=labels.pearson(*_numbers(examples, predictions))) | {
+        "missing": _count_missing(examples, predictions)
+    }
+
+
+def pearson_spearman(examples: Examples, predictions: Predictions) -> Scores:
+    """``mean`` of ``pearson`` and ``spearman``: STS-B."""
+    golds, predicted = _numbers(examples, predictions)
+    first, second = labels.pearson(golds, predicted), labels.spearman(golds, predicted)
+    return _percent(mean=(first + second) / 2, pearson=first, spearman=second) | {
+        "missing": _count_missing(examples, predictions)
+    }
+
+
+def _tags(examples: Examples, predictions: Predictions) -> tuple[list[list[str]], list[list[str]], Scores]:
+    golds, predicted, lacking = [], [], 0
+    for example in examples:
+        gold, tags = list(example["tags"]), list(predictions.get(example["id"]) or [])
+        if len(tags) > len(gold):
+            raise UserError(f"score: {len(tags)} tags are predicted for the {len(gold)} tokens of '{example['id']}'.")
+        lacking += len(gold) - len(tags)
+        golds.append(gold)
+        predicted.append(tags + ["O"] * (len(gold) - len(tags)))
+    return golds, predicted, {"missing": _count_missing(examples, predictions), "missing_tags": float(lacking)}
+
+
+def entity_f1(examples: Examples, predictions: Predictions) -> Scores:
+    """Micro ``f1`` of entities, seqeval's default mode: the NER sets."""
+    golds, predicted, missing = _tags(examples, predictions)
+    return _prf(tagging.entity_f1(golds, predicted)) | missing
+
+
+def word_macro_f1(examples: Examples, predictions: Predictions) -> Scores:
+    """``f1``, the mean over types of word-level F1, and ``f1_<type>`` of each: EBM PICO."""
+    golds, predicted, missing = _tags(examples, predictions)
+    by_type = tagging.word_f1s(golds, predicted)
+    mean = labels.ratio(sum(by_type.values()), len(by_type))
+    return _percent(f1=mean, **{f"f1_{kind}": value for kind, value in by_type.items()}) | missing
+
+
+# Name -> (function, whether it takes an argument).
+METRICS: dict[str, tuple[Callable[..., Scores], bool]] = {
+    "squad": (squad, False),
+    "accuracy": (accuracy, False),
+    "group_accuracy": (group_accuracy, False),
+    "accuracy_f1": (accuracy_f1, True),
+    "matthews": (matthews, False),
+    "relation_f1": (relation_f1, True),
+    "multilabel_f1": (multilabel_f1, False),
+    "pearson": (pearson, False),
+    "pearson_spearman": (pearson_spearman, False),
+    "entity_f1": (entity_f1, False),
+    "word_macro_f1": (word_macro_f1, False),
+}

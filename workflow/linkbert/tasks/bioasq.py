@@ -1,0 +1,74 @@
+"""BioASQ yes/no questions (Nentidis et al., 2019): the question and its snippets, joined by spaces.
+
+The options ``train``, ``dev`` and ``test`` list files of the archive (patterns with * allowed). By default they are
+task 7b: the training file, and the golden batches for test. Without ``dev``, train is divided 670 : 75 as in BLURB, by
+the index file of the role ``split`` (units are question ids) or by seed.
+"""
+
+import json
+from fnmatch import fnmatch
+from pathlib import PurePosixPath
+
+from linkbert.errors import UserError
+from linkbert.tasks.base import SPLITS, Dataset, Example, Source
+from linkbert.tasks.members import decode, read_members
+
+ROLES = frozenset({"archive", "split"})
+OPTIONS = frozenset({"train", "dev", "test"})
+LABELS = ["no", "yes"]
+TASK_7B = {"train": ["training7b.json", "trainining7b.json"], "test": ["7B?_golden.json"]}
+
+
+def read(source: Source) -> Dataset:
+    """Read the yes/no questions of the named files."""
+    patterns = {name: source.options.get(name, TASK_7B.get(name, [])) for name in SPLITS}
+    files = read_members(source.path("archive"), lambda member: member.endswith(".json"))
+    splits: dict[str, list[Example]] = {name: [] for name in SPLITS}
+    for name in SPLITS:
+        chosen = [m for m in files if any(fnmatch(PurePosixPath(m).name, pattern) for pattern in patterns[name])]
+        if patterns[name] and not chosen:
+            raise UserError(
+                f"{source.path('archive')}: no file matches {', '.join(patterns[name])} ({name}). "
+                f"It holds: {', '.join(PurePosixPath(member).name for member in files)}."
+            )
+        for member in chosen:
+            splits[name] += _questions(source, name, member, files[member])
+    # Later training files hold earlier test batches: what is tested must not be trained on.
+    tested = {example["id"] for example in splits["test"]}
+    for name in ("train", "dev"):
+        kept = [example for example in splits[name] if example["id"] not in tested]
+        source.drop(name, "also_in_test", len(splits[name]) - len(kept))
+        splits[name] = kept
+    about = {"files": {name: patterns[name] for name in SPLITS if patterns[name]}}
+    if not patterns["dev"]:
+        split_of = source.divide((example["id"] for example in splits["train"]), {"train": 670, "dev": 75})
+        splits |= {name: [e for e in splits["train"] if split_of.get(e["id"]) == name] for name in ("train", "dev")}
+        about["split"] = "train divided 670 : 75, by " + ("the index file" if source.has("split") else "seed")
+    return Dataset("classification", splits, LABELS, "accuracy", about)
+
+
+def _questions(source: Source, split: str, member: str, content: bytes) -> list[Example]:
+    path = source.path("archive") / member
+    try:
+        questions = json.loads(decode(content, path))["questions"]
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: not a BioASQ file ({error!r}).") from None
+    examples = []
+    for question in questions:
+        if question.get("type") != "yesno":
+            continue
+        try:
+            answer = question["exact_answer"]
+            answer = answer[0] if isinstance(answer, list) else answer
+            snippets = [snippet["text"].replace("\n", " ") for snippet in question.get("snippets", [])]
+            examples.append(
+                {
+                    "id": question["id"],
+                    "text_a": question["body"].replace("\n", " "),
+                    "text_b": " ".join(snippets),
+                    "label": answer.strip().lower(),
+                }
+            )
+        except (KeyError, IndexError, TypeError, AttributeError):
+            source.drop(split, "broken_row")
+    return examples

@@ -1,0 +1,111 @@
+"""A data set of the Hugging Face hub, as the pinned folder that the download stage keeps: parquet, JSON Lines or csv.
+
+Options: ``kind`` (required); ``columns``, field of the example -> column; ``splits``, ours -> the hub's names (default
+train, validation, test); ``config``, the subfolder or file prefix of a configuration; ``labels``, else the names that
+the parquet files carry, else those that occur. The files are read with pyarrow: no code of the hub is run.
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from linkbert.errors import UserError
+from linkbert.tasks.base import SPLITS, Dataset, Example, Source
+from linkbert.tasks.members import decode, lines_of, read_bytes
+from linkbert.tasks.records import FIELDS, example_maker, labels_of
+
+ROLES = frozenset({"data"})
+OPTIONS = frozenset({"kind", "columns", "splits", "config", "labels"})
+_ENDS = (".parquet", ".jsonl", ".jsonl.gz", ".json", ".csv")
+
+
+def read(source: Source) -> Dataset:
+    """Read the splits named by the options; the others can be cut from them with the option ``divide``."""
+    if "kind" not in source.options:
+        raise UserError(f"{source.task}: the reader hub needs the option kind. Known: {', '.join(sorted(FIELDS))}.")
+    kind, columns = source.options["kind"], source.options.get("columns", {})
+    label_field = {"classification": "label", "multilabel": "labels", "tagging": "tags"}.get(kind, "label")
+    label_column = columns.get(label_field, label_field)
+    files = {
+        split: _files(source, name)
+        for split, name in source.options.get(
+            "splits", dict(zip(SPLITS, ("train", "validation", "test"), strict=True))
+        ).items()
+    }
+    if not any(files.values()):
+        held = sorted(path.name for path in source.path("data").rglob("*") if path.is_file())
+        raise UserError(
+            f"{source.path('data')}: no file of the splits wanted. It holds: {', '.join(held[:12]) or 'nothing'}."
+        )
+    names = list(source.options.get("labels", ()))
+    for path in (path for paths in files.values() for path in paths):
+        names = names or _class_names(path, label_column)
+    make = example_maker(source.task, kind, columns, names)
+    splits: dict[str, list[Example]] = {}
+    for split, paths in files.items():
+        if not paths:
+            continue
+        splits[split] = []
+        for number, record in enumerate(record for path in paths for record in _records(path)):
+            try:
+                splits[split].append(make(record, f"{split}-{number}"))
+            except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+                source.drop(split, "broken_row")
+    labels = labels_of(kind, splits)
+    return Dataset(kind, splits, names or labels if labels else [])
+
+
+def _files(source: Source, split: str) -> list[Path]:
+    folder, config = source.path("data"), source.options.get("config", "")
+    if folder.is_file():
+        return [folder] if split in folder.name else []
+    name = re.compile(rf"(^|[/_.-]){re.escape(split)}([/_.-]|$)")
+    found = []
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder).as_posix()
+        if path.is_file() and relative.endswith(_ENDS) and name.search(relative) and (not config or config in relative):
+            found.append(path)
+    return found
+
+
+def _class_names(path: Path, column: Any) -> list[str]:
+    """The label names that `datasets` writes into the schema of a parquet file; none elsewhere."""
+    if path.suffix != ".parquet" or not isinstance(column, str):
+        return []
+    import pyarrow.parquet as parquet
+
+    metadata = parquet.read_schema(path).metadata or {}
+    features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
+    feature = features.get(column, {})
+    while isinstance(feature, list | dict):
+        if isinstance(feature, list):
+            feature = feature[0]
+        elif "names" in feature:
+            return list(feature["names"])
+        else:
+            feature = feature.get("feature")
+    return []
+
+
+def _records(path: Path) -> Iterator[Mapping[str, Any]]:
+    if path.suffix == ".parquet":
+        import pyarrow as arrow
+        import pyarrow.parquet as parquet
+
+        try:
+            yield from parquet.read_table(path).to_pylist()
+        except arrow.ArrowException as error:
+            raise UserError(f"{path}: not a whole parquet file ({error}).") from None
+    elif path.suffix == ".csv":
+        yield from csv.DictReader(io.StringIO(decode(read_bytes(path), path), newline=""))
+    else:
+        for line in lines_of(path):
+            if line.strip():
+                try:
+                    yield json.loads(line)
+                except json.JSONDecodeError:
+                    yield {}
