@@ -23,13 +23,12 @@ rule extract_documents:
     shell:
         """
         python scripts/extract_documents.py \\
-            --format {params.format} \\
-            --inputs {input} \\
-            --shard $((10#{wildcards.shard})) \\
-            --shards {params.shards} \\
-            --options {params.options:q} \\
-            --output {output} \\
-            &>{log}
+        --format {params.format} \\
+        --inputs {input} \\
+        {params.shard} \\
+        --options {params.options:q} \\
+        --output {output} \\
+        &>{log}
         """
 
 
@@ -76,9 +75,9 @@ rule tokenize_documents:
     shell:
         """
         python scripts/tokenize_documents.py \\
-            --documents {input.documents} \\
-            --tokenizer {input.tokenizer} \\
-            --threads {threads} \\
-            --output {output} \\
-            &>{log}
+        --documents {input.documents} \\
+        --tokenizer {input.tokenizer} \\
+        --threads {threads} \\
+        --output {output} \\
+        &>{log}
         """

@@ -28,13 +28,13 @@ rule prepare_task:
     shell:
         """
         python scripts/prepare_task.py \\
-            --task {wildcards.task} \\
-            --reader {params.reader} \\
-            --files {params.files} \\
-            --options {params.options:q} \\
-            --seed {params.seed} \\
-            --output {output} \\
-            &>{log}
+        --task {wildcards.task} \\
+        --reader {params.reader} \\
+        --files {params.files} \\
+        --options {params.options:q} \\
+        --seed {params.seed} \\
+        --output {output} \\
+        &>{log}
         """
 
 
@@ -60,19 +60,20 @@ rule finetune:
     params:
         stage=STAGE["finetune"],
         runs=plan.batch_json,
-        folder=f"results/{config['experiment']}",
+        tasks=plan.task_folder,
+        folder=plan.run_folder,
     shell:
         """
         python scripts/finetune.py \\
-            --name {wildcards.model} \\
-            --model {input.model} \\
-            --batch {wildcards.batch} \\
-            --runs {params.runs:q} \\
-            --tasks {params.folder}/tasks \\
-            --run-folder {params.folder}/runs/{wildcards.model} \\
-            --threads {threads} \\
-            --output {output} \\
-            &>{log}
+        --name {wildcards.model} \\
+        --model {input.model} \\
+        --batch {wildcards.batch} \\
+        --runs {params.runs:q} \\
+        --tasks {params.tasks} \\
+        --run-folder {params.folder} \\
+        --threads {threads} \\
+        --output {output} \\
+        &>{log}
         """
 
 

@@ -25,12 +25,12 @@ rule build_graph:
     shell:
         """
         python scripts/build_graph.py \\
-            --links {wildcards.links} \\
-            --documents {input.documents} \\
-            --neighbors {params.neighbors} \\
-            {params.like} \\
-            --seed {params.seed} \\
-            --threads {threads} \\
-            --output {output} \\
-            &>{log}
+        --links {wildcards.links} \\
+        --documents {input.documents} \\
+        --neighbors {params.neighbors} \\
+        {params.like} \\
+        --seed {params.seed} \\
+        --threads {threads} \\
+        --output {output} \\
+        &>{log}
         """

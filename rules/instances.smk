@@ -26,14 +26,14 @@ rule sample_instances:
     shell:
         """
         python scripts/sample_instances.py \\
-            --tokens {input.tokens} \\
-            {params.graph} \\
-            --tokenizer {input.tokenizer} \\
-            --sampling {params.sampling:q} \\
-            --epochs {params.epochs} \\
-            {params.instances} \\
-            --output {output} \\
-            &>{log}
+        --tokens {input.tokens} \\
+        {params.graph} \\
+        --tokenizer {input.tokenizer} \\
+        --sampling {params.sampling:q} \\
+        --epochs {params.epochs} \\
+        {params.instances} \\
+        --output {output} \\
+        &>{log}
         """
 
 
@@ -61,15 +61,15 @@ rule sample_heldout:
     shell:
         """
         python scripts/sample_instances.py \\
-            --heldout-only \\
-            --tokens {input.tokens} \\
-            {params.graph} \\
-            --tokenizer {input.tokenizer} \\
-            --sampling {params.sampling:q} \\
-            --epochs 1 \\
-            {params.instances} \\
-            --output {output} \\
-            &>{log}
+        --heldout-only \\
+        --tokens {input.tokens} \\
+        {params.graph} \\
+        --tokenizer {input.tokenizer} \\
+        --sampling {params.sampling:q} \\
+        --epochs 1 \\
+        {params.instances} \\
+        --output {output} \\
+        &>{log}
         """
 
 
@@ -95,12 +95,12 @@ rule audit_instances:
     shell:
         """
         python scripts/audit_instances.py \\
-            --tokens {input.tokens} \\
-            {params.graph} \\
-            --tokenizer {input.tokenizer} \\
-            --instances {input.instances} \\
-            --report {output} \\
-            &>{log}
+        --tokens {input.tokens} \\
+        {params.graph} \\
+        --tokenizer {input.tokenizer} \\
+        --instances {input.instances} \\
+        --report {output} \\
+        &>{log}
         """
 
 

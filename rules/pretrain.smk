@@ -30,19 +30,19 @@ rule pretrain:
         sources=plan.pretraining_sources,
         init=lambda wildcards, input: f"--init {input.init}" if input.init else "",
         gpus=lambda wildcards: plan.hardware(wildcards, "pretrain", "gpus"),
-        checkpoints=f"results/{config['experiment']}/checkpoints",
+        checkpoints=plan.checkpoint_folder,
     shell:
         """
         python scripts/launch.py --nodes {resources.nodes} --gpus {params.gpus} --threads {threads} scripts/pretrain.py \\
-            --name {wildcards.model} \\
-            --recipe {params.recipe:q} \\
-            --tokenizer {input.tokenizer} \\
-            {params.sources} \\
-            {params.init} \\
-            --threads {threads} \\
-            --checkpoints {params.checkpoints}/{wildcards.model} \\
-            --output {output} \\
-            &>{log}
+        --name {wildcards.model} \\
+        --recipe {params.recipe:q} \\
+        --tokenizer {input.tokenizer} \\
+        {params.sources} \\
+        {params.init} \\
+        --threads {threads} \\
+        --checkpoints {params.checkpoints} \\
+        --output {output} \\
+        &>{log}
         """
 
 
@@ -58,9 +58,9 @@ rule adopt_model:
         "<results>/benchmarks/adopt_model/{model}.tsv"
     wildcard_constraints:
         model=plan.pattern("models", kind="released"),
+    localrule: True
     conda:
         "../envs/data.yaml"
-    localrule: True
     resources:
         mem_mb=1000,
         runtime=10,
@@ -81,9 +81,9 @@ rule record_training:
         "<results>/benchmarks/record_training/{model}-{hash}.tsv"
     wildcard_constraints:
         model=plan.missing_recordings(),
+    localrule: True
     conda:
         "../envs/data.yaml"
-    localrule: True
     resources:
         mem_mb=500,
         runtime=5,

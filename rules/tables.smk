@@ -32,11 +32,11 @@ rule make_table:
     shell:
         """
         python scripts/make_table.py \\
-            --table {params.table:q} \\
-            --scores {input.scores} \\
-            --published {input.published} \\
-            --output {params.prefix} \\
-            &>{log}
+        --table {params.table:q} \\
+        --scores {input.scores} \\
+        --published {input.published} \\
+        --output {params.prefix} \\
+        &>{log}
         """
 
 
@@ -45,7 +45,11 @@ rule summarize_tables:
         collect("<results>/tables/{table}.json", table=plan.tables),
     output:
         md="<results>/tables/README.md",
-        html=report("<results>/tables/README.html", caption="../workflow/report/table.rst", category="Summary"),
+        html=report(
+            "<results>/tables/README.html",
+            caption="../workflow/report/table.rst",
+            category="Summary",
+        ),
     log:
         "<results>/logs/summarize_tables.log",
     benchmark:
@@ -69,7 +73,11 @@ rule judge_claims:
     output:
         md="<results>/tables/claims.md",
         json="<results>/tables/claims.json",
-        html=report("<results>/tables/claims.html", caption="../workflow/report/claims.rst", category="Claims"),
+        html=report(
+            "<results>/tables/claims.html",
+            caption="../workflow/report/claims.rst",
+            category="Claims",
+        ),
     log:
         "<results>/logs/judge_claims.log",
     benchmark:

@@ -99,9 +99,9 @@ def test_existing_scores_have_no_producer(tmp_path):
     assert plan.missing_batches() == NOTHING
 
 
-def test_files_that_have_to_be_provided_say_so(plan):
-    with pytest.raises(UserError, match=r"blurb-BioASQ.zip' cannot be fetched by itself .*registration.*downloads.mirror"):
-        plan.download_source(wild(file="blurb-BioASQ.zip"))
+def test_files_that_have_to_be_provided_carry_the_reason(plan):
+    source = plan.download_source(wild(file="blurb-BioASQ.zip"))
+    assert source.startswith("--url 'provided:BioASQ 7b after registration")
 
 
 def test_the_most_specific_recipe_wins():

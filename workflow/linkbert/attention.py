@@ -1,8 +1,8 @@
 """Attention among the tokens of each sequence of a packed batch.
 
-On CUDA without attention dropout this is PyTorch's variable-length flash attention. Elsewhere sequences of similar
-length are gathered into padded blocks for `scaled_dot_product_attention`; both gathers have gathers as their
-gradients. CPU kernels know no dropout, so attention dropout is written out there.
+On CUDA in half precision and without attention dropout this is PyTorch's variable-length flash attention. Elsewhere
+sequences of similar length are gathered into padded blocks for `scaled_dot_product_attention`; both gathers have
+gathers as their gradients. That function's dropout would tie results to the batch, so attention dropout is written out.
 """
 
 import math
@@ -60,11 +60,6 @@ class Attention:
     dropout: Dropout | None = None
     groupings: dict[bool, Grouping] = field(default_factory=dict)
 
-    @property
-    def flash(self) -> bool:
-        """Whether the variable-length kernel can be used."""
-        return self.batch.tokens.is_cuda and not self.probability
-
     def __call__(self, queries: Tensor, keys_values: Tensor, rows: Tensor | None, site: int) -> Tensor:
         """Context [Q, H] of queries [Q, H] among keys and values [T, 2 H].
 
@@ -72,7 +67,8 @@ class Attention:
             rows: ascending packed rows [Q] of the queries; None for all.
             site: the place in the model that dropout is drawn for.
         """
-        if self.flash:
+        half = queries.dtype in (torch.float16, torch.bfloat16)
+        if queries.is_cuda and half and not self.probability and self.batch.real is None:
             return self._varlen(queries, keys_values, rows)
         return self._grouped(queries, keys_values, rows, site)
 
@@ -80,12 +76,11 @@ class Attention:
         from torch.nn.attention.varlen import varlen_attn
 
         width = queries.shape[1] // self.heads
-        half = keys_values.dtype if keys_values.dtype in (torch.float16, torch.bfloat16) else torch.bfloat16
-        keys, values = keys_values.to(half).view(-1, 2, self.heads, width).unbind(1)
+        keys, values = keys_values.view(-1, 2, self.heads, width).unbind(1)
         cu_keys = self.batch.cu_seqlens
         cu_queries = cu_keys if rows is None else torch.searchsorted(rows, cu_keys.to(rows.dtype)).int()
         context = varlen_attn(
-            queries.to(half).view(-1, self.heads, width),
+            queries.view(-1, self.heads, width),
             keys,
             values,
             cu_queries,
@@ -93,7 +88,7 @@ class Attention:
             self.batch.max_length,
             self.batch.max_length,
         )
-        return context.reshape(len(queries), -1).to(queries.dtype)
+        return context.reshape(len(queries), -1)
 
     def _grouping(self, rows: Tensor | None) -> Grouping:
         subset = rows is not None
@@ -102,7 +97,9 @@ class Attention:
             if rows is not None:
                 ends = np.searchsorted(rows.cpu().numpy(), self.batch.lengths.cumsum())
                 counts = np.diff(ends, prepend=0)
-            self.groupings[subset] = group_sequences(self.batch.lengths, counts, self.batch.tokens.device)
+            self.groupings[subset] = group_sequences(
+                self.batch.lengths, counts, self.batch.tokens.device, self.batch.real
+            )
         return self.groupings[subset]
 
     def _grouped(self, queries: Tensor, keys_values: Tensor, rows: Tensor | None, site: int) -> Tensor:

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from linkbert.declarations import check
-from linkbert.errors import UserError, unknown
+from linkbert.errors import UserError
 from linkbert.tables.cells import CITED, Document, cells_by_key
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "not enough data"
@@ -32,7 +32,7 @@ _QUANTITY: dict[str, Any] = {
         "table": {**_NAME, "description": "the table of the cell"},
         "task": {**_NAME, "description": "the column of the cell"},
         "tasks": _TASKS,
-        "minus": {"type": "array", "minItems": 2, "maxItems": 2, "description": "two quantities: the first less the second"},
+        "minus": {"type": "array", "minItems": 2, "maxItems": 2, "description": "two sides: the first less the second"},
         "value": {"type": "number", "description": "a constant"},
     },
 }
@@ -55,7 +55,7 @@ SCHEMA: dict[str, Any] = {
                     "table": {**_NAME, "description": "the table of cells that name none"},
                     "task": {**_NAME, "description": "the column of cells that name none"},
                     "tasks": _TASKS,
-                    "each": {"type": "array", "minItems": 1, "description": "the claim is made for each: task or list of tasks"},
+                    "each": {"type": "array", "minItems": 1, "description": "tasks, or lists to average"},
                     "left": _QUANTITY,
                     "right": _QUANTITY,
                     "expect": {
@@ -156,21 +156,23 @@ def judge_claims(claims: Iterable[Mapping[str, Any]], documents: Iterable[Docume
 
 
 def _judge(
-    claim: Mapping[str, Any], tables: Mapping[str, Document], cells: Mapping[str, Mapping[tuple[str, str], dict[str, Any]]]
+    claim: Mapping[str, Any],
+    tables: Mapping[str, Document],
+    cells: Mapping[str, Mapping[tuple[str, str], dict[str, Any]]],
 ) -> dict[str, Any]:
     where = f"claim '{claim['id']}'"
-    parts = []
+    parts: list[dict[str, Any]] = []
+    names: list[str] = []
     for combination, tasks in _comparisons(where, claim):
+        names += [table for table, _, _ in combination.weights]
         found: dict[Key, dict[str, Any]] = {}
         for table, model, task in combination.weights:
-            if table in tables and (model, task) not in cells[table]:
-                raise unknown(where, f"cell of {table}", f"{model}/{task}", ("/".join(key) for key in cells[table]))
-            if table in tables:
+            if (model, task) in cells.get(table, {}):
                 found[table, model, task] = cells[table][model, task]
         parts.append({"tasks": tasks, **_compare(combination, claim["expect"], found, tables)})
     verdicts = {part["verdict"] for part in parts}
     verdict = FAILS if FAILS in verdicts else OPEN if OPEN in verdicts else HOLDS
-    used = [tables[table] for table in dict.fromkeys(key[0] for c, _ in _comparisons(where, claim) for key in c.weights) if table in tables]
+    used = [tables[table] for table in dict.fromkeys(names) if table in tables]
     return {
         "id": claim["id"],
         "section": claim["section"],
@@ -198,7 +200,7 @@ def _compare(
     for key, weight in combination.weights.items():
         cell, name = cells.get(key), " / ".join(key)
         if cell is None:
-            missing.append(f"{name}: no such table")
+            missing.append(f"{name}: in none of the tables")
         elif cell["mark"] == CITED:
             # A cited number is of the paper's data: it can be held only against numbers that are comparable with them.
             if not cell["published"]:
@@ -215,12 +217,12 @@ def _compare(
     result: dict[str, Any] = {"difference": None, "interval": None, "seeds": None, "paper": _rounded(paper)}
     if missing:
         return {**result, "verdict": OPEN, "missing": missing}
-    margin = _margin(terms, max(tables[table]["tolerance"]["matches"] for table, _, _ in combination.weights))
-    low, high = ours - margin, ours + margin
+    margin = _margin(terms, max(tables[table]["tolerance"]["matches"] for table, _, _ in cells))
+    low, high = round(ours - margin, 6) + 0.0, round(ours + margin, 6) + 0.0  # + 0.0: no negative zero
     return {
         **result,
         "difference": _rounded(ours),
-        "interval": [_rounded(low), _rounded(high)],
+        "interval": [low, high],
         "seeds": min((seeds for _, _, seeds in terms), default=0),
         "verdict": _verdict(low, high, expect),
         "missing": [],

@@ -131,16 +131,12 @@ class Declarations:
         for row in self._rows(table):
             column = next(iter(row))
             copies = expand(row[column])
+            # A range in the name expands every cell that holds a range: addresses, checksums' addresses.
+            cells = {key: expand(cell) if "{" in cell else [cell] * len(copies) for key, cell in row.items()}
             for index, name in enumerate(copies):
                 if name in rows:
                     raise UserError(f"{table}: '{name}' is declared twice; names must be unique.")
-                # A range in the name expands every cell that holds the same range (urls, checksums' addresses).
-                rows[name] = (
-                    row
-                    if len(copies) == 1
-                    else {key: expand(cell)[index] if "{" in cell else cell for key, cell in row.items()}
-                    | {column: name}
-                )
+                rows[name] = row if len(copies) == 1 else {key: copy[index] for key, copy in cells.items()}
         return rows
 
     def _require(self, where: str, table: str, name: str) -> Row:

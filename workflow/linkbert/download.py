@@ -67,10 +67,17 @@ def download(
     every other expectation, for a mirror whose bytes differ from the publisher's on purpose. `md5_url`: the publisher's
     own ``.md5`` companion. An output that stands already and passes its checksum is left alone.
 
+    A `url` of the form ``provided:<note>`` is a file that only a person can get: an error without a mirror.
+
     Raises UserError: wrong bytes (the bad file is removed), no such file, or a network that stays away.
     """
     output, expected, patience = Path(output), expected or Expected(), patience or Patience()
     source = _joined(mirror, output.name) if mirror else url
+    if source.startswith("provided:"):
+        raise UserError(
+            f"{output.name}: cannot be fetched by itself ({source.removeprefix('provided:')}). "
+            "Put it into a folder under this name and set downloads.mirror in the configuration to that folder."
+        )
     if checksums:
         expected = Expected(sha256=checksum_of(output.name, read_checksums(checksums, patience), checksums))
     elif md5_url:

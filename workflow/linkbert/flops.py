@@ -1,4 +1,4 @@
-"""Arithmetic of training: floating-point operations a token, recipe totals, and the peaks that utilization refers to."""
+"""Arithmetic of training: floating-point operations a token, recipe totals, peaks of devices."""
 
 from linkbert.model import ModelConfig
 

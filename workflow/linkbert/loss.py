@@ -15,11 +15,16 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     def forward(ctx, states: Tensor, weight: Tensor, bias: Tensor, labels: Tensor, chunk: int) -> Tensor:
         d_states, d_weight, d_bias = torch.empty_like(states), torch.zeros_like(weight), torch.zeros_like(bias)
         loss = states.new_zeros((), dtype=torch.float32)
+        # The same two blocks serve all chunks: fresh ones of this size cost more than the arithmetic on them.
+        logits, share = states.new_empty(2, chunk, len(weight))
         for first in range(0, len(states), chunk):
             part, target = states[first : first + chunk], labels[first : first + chunk, None]
-            scores = torch.log_softmax(torch.addmm(bias, part, weight.t()), dim=1)
-            loss -= scores.gather(1, target).sum()
-            gradient = scores.exp_()
+            scores, gradient = logits[: len(part)], share[: len(part)]
+            torch.addmm(bias, part, weight.t(), out=scores)
+            torch.softmax(scores, 1, out=gradient)
+            # log sum exp through the likeliest word, whose share is at least 1 / V and so has an exact logarithm.
+            normalizer = scores.amax(1) - gradient.amax(1).log()
+            loss += (normalizer - scores.gather(1, target)[:, 0]).sum()
             gradient.scatter_add_(1, target, gradient.new_full(target.shape, -1.0))
             torch.mm(gradient, weight, out=d_states[first : first + chunk])
             d_weight.addmm_(gradient.t(), part)

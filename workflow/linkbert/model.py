@@ -5,7 +5,7 @@ language-model head computed only where they are used.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,6 @@ from linkbert.dropout import Dropout
 from linkbert.errors import UserError, unknown
 from linkbert.packing import PackedBatch
 
-# The vocabulary is padded to a multiple of this inside the model: matrix units like it, files never see it.
-VOCABULARY_MULTIPLE = 64
 # Logit bias of padding words: their probability is exactly 0 in fp32 and bf16.
 NEVER = -1e4
 # Document relations in the order of `instances.npy`; NSP knows the first two.
@@ -41,6 +39,8 @@ class ModelConfig:
     attention_dropout: float = 0.1
     layer_norm_eps: float = 1e-12
     initializer_range: float = 0.02
+    # Words are padded to a multiple of this inside the model: matrix units like it, files never see it.
+    vocabulary_multiple: int = 64
 
     def __post_init__(self) -> None:
         if self.hidden_size % self.num_heads:
@@ -52,7 +52,7 @@ class ModelConfig:
     @property
     def padded_vocab_size(self) -> int:
         """Words inside the model."""
-        return -(-self.vocab_size // VOCABULARY_MULTIPLE) * VOCABULARY_MULTIPLE
+        return -(-self.vocab_size // self.vocabulary_multiple) * self.vocabulary_multiple
 
     @classmethod
     def from_hf(cls, config: Mapping[str, Any]) -> "ModelConfig":
@@ -263,8 +263,6 @@ def load_encoder(folder: str | Path, pooler: bool = True, **overrides: float) ->
     Raises:
         UserError: for a missing file, a missing tensor or one of another shape.
     """
-    from dataclasses import replace
-
     from linkbert.weights import load_into, read_config, read_weights
 
     config = replace(read_config(folder), **overrides)

@@ -26,6 +26,7 @@ class PackedBatch:
     max_length: int
     keys: Tensor | None = None  # int64 [B], what dropout of each sequence is drawn from; None draws fresh keys
     lengths: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)  # [B], on the host
+    real: np.ndarray | None = None  # [B], tokens of each sequence where the rest of `lengths` is padding
 
     def to(self, device: torch.device | str, non_blocking: bool = True) -> "PackedBatch":
         """The same batch on another device; the lengths stay on the host too."""
@@ -36,6 +37,21 @@ class PackedBatch:
             if getattr(self, name) is not None
         }
         return replace(self, **moved)
+
+    def padded(self, width: int) -> tuple["PackedBatch", Tensor]:
+        """The ordinary padded form, every sequence `width` long, and the new row of each token: int64 [T].
+
+        Slower in every way: it is what packing is measured against.
+        """
+        starts = np.arange(len(self.lengths)) * width
+        rows = torch.from_numpy(np.repeat(starts, self.lengths)).to(self.positions.device) + self.positions
+        cells = [
+            flat.new_zeros(len(self.lengths) * width).index_copy(0, rows, flat) for flat in (self.tokens, self.segments)
+        ]
+        lengths = np.full(len(self.lengths), width)
+        positions = torch.arange(width, device=rows.device).repeat(len(lengths))
+        cu_seqlens = torch.arange(len(lengths) + 1, dtype=torch.int32, device=rows.device) * width
+        return PackedBatch(*cells, positions, cu_seqlens, width, self.keys, lengths, self.lengths), rows
 
     def __len__(self) -> int:
         return len(self.cu_seqlens) - 1
@@ -126,12 +142,17 @@ def _cells(lengths: np.ndarray, chosen: list[np.ndarray], widths: list[int]) -> 
 
 
 def group_sequences(
-    lengths: np.ndarray, query_counts: np.ndarray | None = None, device: torch.device | str = "cpu"
+    lengths: np.ndarray,
+    query_counts: np.ndarray | None = None,
+    device: torch.device | str = "cpu",
+    tokens: np.ndarray | None = None,
 ) -> Grouping:
     """Lay out sequences of these lengths [B] in padded blocks of similar length.
 
-    `query_counts` [B] says how many rows of each sequence are queried, where that is not all of them.
+    `query_counts` [B] says how many rows of each sequence are queried, where that is not all of them; `tokens` [B] how
+    many of its rows are tokens, where the others are padding already.
     """
+    tokens = lengths if tokens is None else tokens
     order = np.argsort(-lengths, kind="stable")
     descending = lengths[order]
     chosen, first = [], 0
@@ -150,7 +171,7 @@ def group_sequences(
         query_rows, query_cells = _cells(query_counts, chosen, query_widths)
     blocks = []
     for members, width, queries in zip(chosen, widths, query_widths, strict=True):
-        real = np.arange(width) < lengths[members][:, None]
+        real = np.arange(width) < tokens[members][:, None]
         valid = None if real.all() else torch.from_numpy(real)[:, None, None, :].to(device)
         blocks.append(Block(len(members), width, queries, valid))
     tensors = (torch.from_numpy(array).to(device) for array in (key_rows, key_cells, query_rows, query_cells))

@@ -5,6 +5,7 @@ Every method here turns names (wildcards) into paths, JSON or command-line argum
 
 import json
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -46,12 +47,9 @@ class Plan(Declarations):
         url = row["url"]
         if url.startswith("mirror:") and mirror:
             return f"--url {self.config['downloads']['mirror'].rstrip('/')}/{url.removeprefix('mirror:')}"
-        if url.startswith(("provided", "mirror:")) and not mirror:
-            raise UserError(
-                f"downloads.tsv: '{wildcards.file}' cannot be fetched by itself ({row['note']}). "
-                "Put it into a folder and set downloads.mirror in the config to that folder."
-            )
-        parts = [f"--url '{url}'", mirror]
+        if url == "provided":
+            url = f"provided:{row['note']}"
+        parts = [f"--url {shlex.quote(url)}", mirror]
         if not self.config["downloads"].get("checksums"):
             parts += [f"--sha256 {row['sha256']}" if row["sha256"] else ""]
             parts += [f"--md5{'-url' if '/' in row['md5'] else ''} {row['md5']}" if row["md5"] else ""]
@@ -296,6 +294,17 @@ class Plan(Declarations):
 
     def batch_json(self, wildcards: Wildcards) -> str:
         return json.dumps(self._job(wildcards))
+
+    def task_folder(self, wildcards: Wildcards) -> str:
+        return f"{self.results}/tasks"
+
+    def run_folder(self, wildcards: Wildcards) -> str:
+        """Where finished runs of a model stay, outside Snakemake's sight, so that a restarted batch finds them."""
+        return f"{self.results}/runs/{wildcards.model}"
+
+    def checkpoint_folder(self, wildcards: Wildcards) -> str:
+        """Where an unfinished training keeps its state, outside Snakemake's sight, so that a restarted job finds it."""
+        return f"{self.results}/checkpoints/{wildcards.model}"
 
     def _score_path(self, model: str, batch: str) -> str:
         return f"scores/{model}/{batch}.json"

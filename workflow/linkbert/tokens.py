@@ -1,6 +1,7 @@
 """The tokens of a corpus as flat arrays (docs/design.md, "tokens"): how they are opened and how they are written."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -41,15 +42,14 @@ class Tokens:
         """The document number of each token number; empty documents own no token."""
         return np.searchsorted(self.bounds, token, side="right") - 1
 
-    def titles(self) -> list[str]:
-        """The title of every document; its doc_id where it has none."""
+    def titles(self, numbers: Sequence[int]) -> list[str]:
+        """The titles of documents; the doc_id where one has none."""
         import pyarrow.parquet as pq
 
         if self.folder is None:
-            return [f"document {number}" for number in range(len(self))]
-        table = pq.read_table(self.folder / "titles.parquet")
-        pairs = zip(table["title"].to_pylist(), table["doc_id"].to_pylist(), strict=True)
-        return [title or doc_id for title, doc_id in pairs]
+            return [f"document {number}" for number in numbers]
+        rows = pq.read_table(self.folder / "titles.parquet").take(list(numbers)).to_pylist()
+        return [row["title"] or row["doc_id"] for row in rows]
 
 
 def load_tokens(folder: str | Path) -> Tokens:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -117,7 +116,7 @@ def read_weights(folder: str | Path) -> dict[str, Tensor]:
     else:
         raise UserError(f"{folder}: holds neither model.safetensors nor pytorch_model.bin.")
     tensors = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
-    return from_hf(tensors, replace(config))
+    return from_hf(tensors, config)
 
 
 def load_into(module: nn.Module, weights: Mapping[str, Tensor], prefix: str, where: str) -> None:

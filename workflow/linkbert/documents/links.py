@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache
 
+from linkbert.documents.markup import SEPARATOR
 from linkbert.documents.titles import FILE, Site
 
 _BRACKETS = re.compile(r"\[\[|\]\]")
@@ -20,6 +21,7 @@ _TRAIL = re.compile(rf"(?:[{_SMALL}]+|[\u05d0-\u05ea]+|[\u0620-\u064a\u0671-\u06
 _TAG = re.compile(r"<[^<>]*>")
 _PIPE_TRICK = re.compile(r"\s*(?:\([^()]*\)|,.*)\s*\Z")
 
+_LONGEST = 20_000  # characters of a link with its caption: beyond, its brackets are taken for strays
 _LINK, _STRAY = "link", "stray"
 
 # What a reader sees of a link that is not kept: its label, or nothing.
@@ -71,7 +73,7 @@ def cut_links(text: str, site: Site, dropped: Counter[str]) -> tuple[str, list[s
                 targets.append(title)
                 continue
             kind = "empty" if kind == "page" else kind
-            pieces.append(label)
+            pieces.append(SEPARATOR + label)  # "#top" at the start of a line is no list
         dropped[kind] += 1
     pieces.append(text[position:])
     return "".join(pieces), targets
@@ -87,7 +89,7 @@ def _label(label: str, title: str) -> str:
 
 
 def _spans(text: str, is_file: Callable[[str, int], object]) -> list[tuple[int, int, str]]:
-    """Spans to cut, by start: whole links, brackets without a partner, and opening ones under the reason they drop for."""
+    """Spans to cut, by start: whole links, stray closing brackets, opening ones under the reason they drop for."""
     spans: list[tuple[int, int, str]] = []
     opened: list[tuple[int, int]] = []  # start, and the number of spans before it
     for match in _BRACKETS.finditer(text):
@@ -100,13 +102,18 @@ def _spans(text: str, is_file: Callable[[str, int], object]) -> list[tuple[int, 
             spans.append((start, end, _STRAY))
             continue
         begin, before = opened.pop()
-        if text[end : end + 1] == "]" and "[" in text[begin + 2 : start]:
+        nested = len(spans) > before
+        if not nested and text[end : end + 1] == "]" and "[" in text[begin + 2 : start]:
             end += 1  # [[a|[b]]] shows "[b]"
-        parted = text.find("\n\n", begin, start) >= 0
-        if parted or (len(spans) > before and not is_file(text, begin + 2)):
-            spans += ((begin, *_alone(text, begin, is_file, "unclosed" if parted else "nested")), (end - 2, end, _STRAY))
+        # Only innermost links and captions are looked through, so deep nesting stays linear.
+        if nested and not is_file(text, begin + 2):
+            reason = "nested"
+        elif start - begin > _LONGEST or text.find("\n\n", begin, start) >= 0:
+            reason = "unclosed"
         else:
             spans.append((begin, end, _LINK))
+            continue
+        spans += ((begin, *_alone(text, begin, is_file, reason)), (start, end, _STRAY))
     spans += ((begin, *_alone(text, begin, is_file, "unclosed")) for begin, _ in opened)
     return sorted(spans)
 
@@ -115,5 +122,5 @@ def _alone(text: str, begin: int, is_file: Callable[[str, int], object], reason:
     """The end and the reason of an opening without a partner: the brackets alone, or a file's whole line."""
     if not is_file(text, begin + 2):
         return begin + 2, reason
-    end = text.find("\n", begin)
-    return (end if end >= 0 else len(text)), _LINK
+    end = text.find("\n", begin, begin + _LONGEST)
+    return (end if end >= 0 else min(begin + _LONGEST, len(text))), _LINK

@@ -22,7 +22,7 @@ _OPAQUE_START = re.compile(rf"<(?:(!--)|({'|'.join(OPAQUE_TAGS)})\b[^<>]*?(/?)>)
 _CLOSING = {tag: re.compile(rf"</{tag}\s*>", re.IGNORECASE) for tag in OPAQUE_TAGS}
 
 # Escaped as character references, these are text to every later step, and the last step decodes them.
-_ESCAPED = str.maketrans({character: f"&#{ord(character)};" for character in "[]{}|'=*#:;_<>~-"})
+_ESCAPED = str.maketrans({character: f"&#{ord(character)};" for character in "[]{}|'=_<>~"})
 
 
 def cut_opaque(text: str, dropped: Counter[str]) -> str:
@@ -56,7 +56,9 @@ def cut_opaque(text: str, dropped: Counter[str]) -> str:
             content_start, content_end, end = end, last.start(), last.end()
             if tag == "nowiki":
                 dropped["in_nowiki"] += text.count("[[", content_start, content_end)
-                replacement = text[content_start:content_end].translate(_ESCAPED) or SEPARATOR
+                # The separator keeps the start of a line from being read as a list or a heading.
+                content = text[content_start:content_end].translate(_ESCAPED)
+                replacement = SEPARATOR + content.replace("\n", "\n" + SEPARATOR)
             else:
                 dropped["in_ref" if tag.startswith("ref") else "in_extension"] += text.count(
                     "[[", content_start, content_end
@@ -83,15 +85,18 @@ def _comment_span(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 # Templates whose rendering is (nearly) one of their parameters or a constant. Everything else is dropped.
-# A template is written "{1}" for its first parameter, "{-1}" for its last, "{name}" for a named one.
+# A pattern is written "{1}" for its first parameter, "{-1}" for its last, "{name}" for a named one;
+# "lang-*" stands for every name that begins so.
 INLINE_TEMPLATES = {
-    "lang": "{2}", "transl": "{-1}", "transliteration": "{-1}", "nowrap": "{1}", "nobr": "{1}", "nobreak": "{1}",
-    "small": "{1}", "smaller": "{1}", "big": "{1}", "abbr": "{1}", "tooltip": "{1}", "convert": "{1} {2}",
-    "cvt": "{1} {2}", "as of": "As of {1}", "circa": "c. {1}", "c.": "c. {1}", "quote": "{1}", "blockquote": "{1}",
-    "cquote": "{1}", "us$": "US${1}", "gbp": "£{1}", "£": "£{1}", "€": "€{1}", "frac": "{1}/{2}", "sup": "{1}",
-    "sub": "{1}", "ill": "{1}", "interlanguage link": "{1}", "sic": "{1}", "val": "{1}", "angle bracket": "⟨{1}⟩",
-    "angbr": "⟨{1}⟩", "keypress": "{1}", "em": "{1}", "strong": "{1}", "visible anchor": "{1}", "vanchor": "{1}",
-    "formatnum": "{1}", "nihongo": "{1}", "ndash": "–", "en dash": "–", "–": "–", "mdash": "—", "em dash": "—",
+    "lang": "{2}", "lang-*": "{1}", "transl": "{-1}", "transliteration": "{-1}", "nowrap": "{1}", "nobr": "{1}",
+    "nobreak": "{1}", "small": "{1}", "smaller": "{1}", "big": "{1}", "abbr": "{1}", "tooltip": "{1}",
+    "convert": "{1} {2}", "cvt": "{1} {2}", "as of": "As of {1}", "circa": "c. {1}", "c.": "c. {1}", "quote": "{1}",
+    "blockquote": "{1}", "cquote": "{1}", "us$": "US${1}", "gbp": "£{1}", "£": "£{1}", "€": "€{1}", "frac": "{1}/{2}",
+    "sup": "{1}", "sub": "{1}", "ill": "{1}", "interlanguage link": "{1}", "sic": "{1}", "val": "{1}",
+    "angle bracket": "⟨{1}⟩", "angbr": "⟨{1}⟩", "keypress": "{1}", "em": "{1}", "strong": "{1}",
+    "visible anchor": "{1}", "vanchor": "{1}", "formatnum": "{1}", "nihongo": "{1}", "uss": "USS {1}",
+    "hms": "HMS {1}", "ss": "SS {1}", "sc": "{1}", "math": "{1}", "mvar": "{1}", "var": "{1}", "script": "{2}",
+    "currency": "{1}", "oldstyledate": "{1}", "ndash": "–", "en dash": "–", "–": "–", "mdash": "—", "em dash": "—",
     "—": "—", "spaced ndash": " – ", "snd": " – ", "spnd": " – ", "dash": " – ", "nbsp": " ", "'": "'", "`": "'",
     "=": "&#61;", "!": "|", "(": "&#123;", ")": "&#125;", "·": "·", "•": "•", "middot": "·", "bullet": "•",
     "times": "×", "sdash": " – ",
@@ -151,9 +156,12 @@ def _render(body: str, braces: int, depth: int, dropped: Counter[str], inline: M
     if braces == 2 and len(body) < _LONGEST_INLINE and depth < _DEEPEST_INLINE:
         name = body[: body.find("|")] if "|" in body else body
         name = name.replace("_", " ").strip()
-        pattern = inline.get(name) or inline.get(name.lower())
-        if pattern is not None:
-            rendered = _fill(pattern, body)
+        lower = name.lower()
+        family, hyphen, _ = lower.partition("-")
+        for known in (name, lower, f"{family}-*" if hyphen else ""):
+            if known in inline:
+                rendered = _fill(inline[known], body)
+                break
     dropped["in_template"] += links - rendered.count("[[")
     return rendered
 

@@ -23,9 +23,7 @@ class Source(io.RawIOBase):
     exactly those that were read. A truncated or corrupt file raises a UserError with that position.
     """
 
-    def __init__(
-        self, path: Path, start: int = 0, end: int | None = None, *, prefix: bytes = b"", suffix: bytes = b""
-    ):
+    def __init__(self, path: Path, start: int = 0, end: int | None = None, *, prefix: bytes = b"", suffix: bytes = b""):
         self.path, self.start, self.position = path, start, start
         self.digest = hashlib.sha256()
         self.compression = compression(path)
@@ -153,3 +151,11 @@ def files_of(paths: Sequence[Path], shard: int, shards: int, cut: Callable[[Path
         why = cut(paths[0]) if cut else "a file of this format is read whole, by one shard"
         raise UserError(f"{shards} shards for {len(paths)} input file(s): {why}. Set shards to {len(paths)} or fewer.")
     return list(paths[shard * len(paths) // shards : (shard + 1) * len(paths) // shards])
+
+
+def record(hashes: dict[str, str], source: Source) -> None:
+    """Note the hash of what was read of a source under its file's name, numbered where two files share it."""
+    name, number = source.path.name, 2
+    while name in hashes:
+        name, number = f"{source.path.name}#{number}", number + 1
+    hashes[name] = source.digest.hexdigest()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from linkbert.documents.links import cut_links
-from linkbert.documents.markup import INLINE_TEMPLATES, OPAQUE_TAGS, cut_opaque, cut_tables, cut_templates
+from linkbert.documents.markup import INLINE_TEMPLATES, OPAQUE_TAGS, SEPARATOR, cut_opaque, cut_tables, cut_templates
 from linkbert.documents.titles import Site, unescape
 
 # Sections that hold an apparatus and no running text, in English; other languages are declared by option.
@@ -235,28 +235,39 @@ def _bare(text: str) -> str:
     return unescape(_MARK.sub("", text)).strip()
 
 
-_INVISIBLE = re.compile(r"[\x03\xad\u200b\u200e\u200f\u2060\ufeff]")
-_SPACES = re.compile(r"[ \t\xa0\u2000-\u200a\u202f\u205f\u3000]+")
-_OPENING_SPACE = re.compile(r"(\x01\d+\x04) +")
-_CLOSING_SPACE = re.compile(r" +\x02")
-_EMPTY_BRACKETS = re.compile(r" ?(?:\([ ,;:]*\)|\[[ ,;:]*\])")
-_AFTER_BRACKET = re.compile(r"\((?:[ ,;:]*[,;:])? *(?=[^ ,;:])")
-_BEFORE_BRACKET = re.compile(r"(?<![ ,;:])[ ,;:]+\)")
-_BEFORE_STOP = re.compile(r" +(?=[.,](?:\s|\Z))")
-_BLANK_LINES = re.compile(r" *\n[ \n]*")
+_INVISIBLE = re.compile(r"[\xad\u200b\u200e\u200f\u2060\ufeff]")
+_ODD_SPACE = re.compile(r"[\t\xa0\u2000-\u200a\u202f\u205f\u3000]")
+_OPENING_SPACE = re.compile(r"(\x01\d+\x04) ")
+_EMPTY_BRACKETS = re.compile(r"\([ ,;:]*\)|\[[ ,;:]*\]")
+_AFTER_BRACKET = re.compile(r"\([ ,;:]*[ ,;](?=[^ ,;:])")
+_STOP = re.compile(r" \.(?=\s|\Z)")
 
 
 def _tidy(text: str) -> str:
-    """Spaces squeezed, and what dropped templates leave behind removed: "( ; born 1900)", "()", " ."."""
-    text = _SPACES.sub(" ", _INVISIBLE.sub("", text))
+    """Spaces squeezed, and what dropped templates leave behind removed: "( ; born 1900)", "()", " .".
+
+    Plain replacement wherever it will do: a pattern that begins with a space is tried at every word.
+    """
+    text = text.replace(SEPARATOR, "")
+    if not text.isascii():
+        text = _ODD_SPACE.sub(" ", _INVISIBLE.sub("", text))
+    elif "\t" in text:
+        text = text.replace("\t", " ")
+    text = _squeezed(text, "  ", " ")
     if "\x01" in text:
-        text = _CLOSING_SPACE.sub("\x02 ", _OPENING_SPACE.sub(r" \1", text))
-        text = text.replace("  ", " ")
+        text = _squeezed(_OPENING_SPACE.sub(r" \1", text).replace(" \x02", "\x02 "), "  ", " ")
     if "(" in text or "[" in text:
-        text = _EMPTY_BRACKETS.sub("", text)
-        text = _BEFORE_BRACKET.sub(")", _AFTER_BRACKET.sub("(", text))
-    text = _BEFORE_STOP.sub("", text)
-    return _BLANK_LINES.sub("\n\n", text).strip()
+        text = _AFTER_BRACKET.sub("(", _EMPTY_BRACKETS.sub("", text))
+        text = text.replace(" )", ")").replace(",)", ")").replace(";)", ")")
+    text = _STOP.sub(".", text).replace(" ,", ",")
+    text = _squeezed(text, "  ", " ").replace(" \n", "\n").replace("\n ", "\n")
+    return _squeezed(text, "\n\n\n", "\n\n").strip()
+
+
+def _squeezed(text: str, run: str, single: str) -> str:
+    while run in text:
+        text = text.replace(run, single)
+    return text
 
 
 _ANCHOR = re.compile(r"\x01(\d+)\x04([^\x01\x02\x04\n]+)\x02")

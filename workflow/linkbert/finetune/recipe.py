@@ -31,9 +31,14 @@ class Recipe:
     max_answer_length: int = 30  # span: tokens
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """All settings as JSON values."""
+        return {**asdict(self), "betas": list(self.betas)}
+
+    @property
     def point(self) -> str:
         """The fingerprint of all settings."""
-        return fingerprint(asdict(self))
+        return fingerprint(self.settings)
 
     def warmup_steps(self, steps: int) -> int:
         """Optimizer steps of warm-up in a run of `steps`."""

@@ -7,7 +7,7 @@ import platform
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -50,7 +50,7 @@ class Run:
             "model": model,
             "train": [self.train.name, self.train.fingerprint],
             "test": [test.name, test.fingerprint],
-            "recipe": asdict(self.recipe),
+            "recipe": self.recipe.settings,
             "seed": self.seed,
         }
 
@@ -121,7 +121,7 @@ def read_run(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
     try:
         with gzip.open(path, "rt", encoding="utf-8") as file:
             result = json.load(file)
-        if result["identity"] == json.loads(json.dumps(identity)) and {"dev", "test", "predictions"} <= result.keys():
+        if result["identity"] == identity and {"dev", "test", "predictions"} <= result.keys():
             return result
         reason = "is of other settings"
     except FileNotFoundError:
@@ -263,7 +263,7 @@ def run_batch(
         for test, result in tuner(run, missing) if missing else ():
             result = {"identity": run.identity(test, identity), **result, **about}
             write_run(run_folder / run.path(test, identity), result)
-            results[test.name] = json.loads(json.dumps(result))
+            results[test.name] = result
         for test in run.tests:
             entries.append(_entry(run, test, results[test.name], run.path(test, identity), run_folder))
         left = (time.monotonic() - start) / max(computed, 1) * (len(planned) - number)
@@ -306,7 +306,7 @@ def _entry(run: Run, test: Task, result: Mapping[str, Any], path: Path, folder: 
         "task": test.name,
         "train_task": run.train.name,
         "seed": run.seed,
-        "recipe": asdict(run.recipe),
+        "recipe": run.recipe.settings,
         "point": run.recipe.point,
         **{key: result[key] for key in ("metric", "dev", "test", "counts", "loss")},
         "run": path.as_posix(),

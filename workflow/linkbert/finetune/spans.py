@@ -28,7 +28,7 @@ def windows(
     kept = np.where(tight, np.minimum(questions, min(LONG_QUESTION, length // 2)), questions)
     room = length - 3 - kept
     step = room - np.where(room > stride, stride, room // 2)
-    count = np.where(overflows, 1 + np.maximum(0, -((room - contexts) // step)), 1)
+    count = np.where(overflows, 1 + np.maximum(0, -((room - contexts) // np.maximum(step, 1))), 1)
     example = np.repeat(np.arange(len(contexts)), count)
     first = step[example] * ranges(np.zeros(len(count), np.int64), count)
     return kept, example, first, np.minimum(room[example], contexts[example] - first)

@@ -18,6 +18,7 @@ the end of the gold range that lies farther away, all tags are O.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 from linkbert.errors import UserError, unknown
@@ -52,7 +53,7 @@ def score(metric: str, examples: Examples, predictions: Predictions) -> Scores:
 
 
 def _missing(prediction: Any) -> bool:
-    return prediction is None or (isinstance(prediction, float) and not math.isfinite(prediction))
+    return prediction is None or (isinstance(prediction, Real) and not math.isfinite(prediction))
 
 
 def _count_missing(examples: Examples, predictions: Predictions) -> float:

@@ -30,7 +30,8 @@ th:first-child { text-align: left; position: sticky; left: 0; background: var(--
   max-width: 14rem; }
 thead th:first-child, .section th { background: var(--panel); }
 .text td, .text th { text-align: left; }
-.text td.number { text-align: right; white-space: nowrap; }
+.claims th:first-child { max-width: 26rem; font-weight: 500; }
+.text .number { text-align: right; white-space: nowrap; }
 tr.rule > * { border-top: 2px solid var(--quiet); }
 .value, .paper, .chip { display: block; white-space: nowrap; }
 .value { font-size: 1.05rem; }
@@ -50,6 +51,7 @@ summary { cursor: pointer; font-weight: 600; }
 code { font-size: .85em; overflow-wrap: anywhere; }
 @media (max-width: 40rem) {
   body { padding: 1rem .6rem 2rem; } h1 { font-size: 1.25rem; } th, td { padding: .4rem .5rem; }
+  .bar { min-width: 4rem; } .claims th:first-child { max-width: 11rem; }
 }
 @media print { .scroll { border: 0; overflow: visible; } details { display: none; } body { max-width: none; } }
 """

@@ -143,8 +143,8 @@ def select(runs: Iterable[Run]) -> dict[tuple[str, str], Choice]:
     """For each (model, task), the grid point with the best mean dev score over its seeds; the first of equals.
 
     A model that is tested on a task it was not tuned on (MMLU, section 6.2) is chosen by the dev score of the task it
-    was tuned on, where that is among the runs. A point with an undefined dev score loses to every other. Test scores are
-    not looked at.
+    was tuned on, where that is among the runs. A point with an undefined dev score loses to every other. Test scores
+    are not looked at.
     """
     grouped: dict[tuple[str, str], dict[str, list[Run]]] = {}
     for run in runs:

@@ -11,7 +11,7 @@ from typing import Any
 from linkbert.errors import UserError, unknown
 from linkbert.files import read_json
 from linkbert.rng import generator
-from linkbert.tasks.members import decode, has_member, is_archive, lines_of, open_member, read_bytes
+from linkbert.tasks.members import decode, find_member, is_archive, lines_of, open_member, read_bytes
 
 Example = dict[str, Any]
 SPLITS = ("train", "dev", "test")
@@ -90,7 +90,7 @@ class Source:
 
     def holds(self, role: str, *members: str) -> bool:
         """Whether `lines` would find something: a file of the role, or such a member of ``archive``."""
-        return role in self.files or ("archive" in self.files and has_member(self.files["archive"], *members))
+        return role in self.files or ("archive" in self.files and find_member(self.files["archive"], *members) is not None)
 
     def lines(self, role: str, *members: str) -> Iterator[str]:
         """The lines of the file of `role`, or else of the member of ``archive`` that one of `members` names.

@@ -8,6 +8,7 @@ dev ids; the latter wins where both exist, because unpacked copies of the former
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from linkbert.errors import UserError
 from linkbert.tasks.base import Dataset, Example, Source
 
 ROLES = frozenset({"train", "dev", "dev_matched", "dev_mismatched", "dev_ids", "archive"})
@@ -79,8 +80,7 @@ def _examples(source: Source, layout: Layout, role: str, member: str) -> Iterato
                 continue
             else:
                 missing = ", ".join(str(column) for column in wanted if column not in row)
-                source.warn(f"{role}: the header lacks the columns {missing}; the whole file is unusable")
-                return
+                raise UserError(f"{source.task}, {role}: the header has no column {missing}. It is: {line.strip()[:200]}")
         if not line.strip():
             continue
         if len(row) <= max(positions):

@@ -14,14 +14,20 @@ def read(source: Source) -> Dataset:
     splits = {
         split: list(questions(source, split, split))
         for split in SPLITS
-        if source.holds(split, f"phrases_no_exclude_{split}.jsonl")
+        if source.holds(split, *_members(split))
     }
     return Dataset("choice", splits)
 
 
+def _members(split: str) -> tuple[str, ...]:
+    # The archive holds the five-option questions under other folders.
+    name = f"phrases_no_exclude_{split}.jsonl"
+    return f"US/4_options/{name}", name
+
+
 def questions(source: Source, role: str, split: str) -> Iterator[Example]:
     """The questions of a split, from the file of `role` or the member of the archive that is named after `split`."""
-    for number, line in enumerate(source.lines(role, f"phrases_no_exclude_{split}.jsonl")):
+    for number, line in enumerate(source.lines(role, *_members(split))):
         if not line.strip():
             continue
         try:

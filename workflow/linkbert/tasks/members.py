@@ -84,29 +84,35 @@ def member_names(path: Path) -> list[str]:
         return sorted(name for name, _ in _members(path))
 
 
-def has_member(path: Path, *names: str) -> bool:
-    """Whether a member's path ends with one of `names`."""
-    return any(_ends_with(member, name) for member in member_names(path) for name in names)
-
-
 def _ends_with(member: str, name: str) -> bool:
     member = member.removesuffix(".gz")
     return member == name or member.endswith("/" + name)
 
 
-def read_member(path: Path, *names: str) -> bytes | None:
-    """The content of the member whose path ends with the first of `names` that exists; None where none does.
+def find_member(path: Path, *names: str) -> str | None:
+    """The member whose path ends with the first of `names` that exists; None where none does.
 
-    The member nearest the top wins: CoLA.zip holds ``CoLA/train.tsv`` and, deeper, other copies of it.
+    The one nearest the top wins: CoLA.zip holds ``CoLA/train.tsv`` and, deeper, other copies of it. Two at the same
+    depth are a UserError, because either could be meant.
     """
-    found = read_members(path, lambda member: any(_ends_with(member, name) for name in names))
+    held = member_names(path)
     for name in names:
-        members = [member for member in found if _ends_with(member, name)]
-        if members:
-            first = min(members, key=lambda member: (member.count("/"), member))
-            with _naming(path / first):
-                return gzip.decompress(found[first]) if first.endswith(".gz") else found[first]
+        found = sorted((member for member in held if _ends_with(member, name)), key=lambda member: member.count("/"))
+        if len(found) > 1 and found[0].count("/") == found[1].count("/"):
+            raise UserError(f"{path}: two members could be '{name}': {found[0]} and {found[1]}. Unpack the right one.")
+        if found:
+            return found[0]
     return None
+
+
+def read_member(path: Path, *names: str) -> bytes | None:
+    """The content of the member that `find_member` finds, unzipped where its name ends with .gz."""
+    member = find_member(path, *names)
+    if member is None:
+        return None
+    content = read_members(path, lambda name: name == member)[member]
+    with _naming(path / member):
+        return gzip.decompress(content) if member.endswith(".gz") else content
 
 
 def open_member(path: Path, *names: str) -> io.StringIO:

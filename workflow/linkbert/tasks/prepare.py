@@ -106,7 +106,7 @@ def counts_of(dataset: Dataset) -> dict[str, int]:
     for split, examples in dataset.splits.items():
         counts[split] = len(examples)
         if dataset.kind == "span":
-            counts[f"{split}_contexts"] = len({example["context"] for example in examples})
+            counts[f"{split}_contexts"] = len({str(example.get("unit", example["context"])) for example in examples})
         if dataset.kind == "tagging":
             counts[f"{split}_mentions"] = sum(len(entities(example["tags"])) for example in examples)
             counts[f"{split}_words"] = sum(tag != "O" for example in examples for tag in example["tags"])

@@ -1,4 +1,4 @@
-"""Compressed files and archives whose bytes depend on their content alone: no times, no owners, no names of the machine."""
+"""Compressed files and archives whose bytes depend on their content alone: no times, no owners, no machine."""
 
 import bz2
 import gzip

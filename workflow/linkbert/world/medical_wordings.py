@@ -26,7 +26,11 @@ FINDINGS: dict[str, tuple[str, ...]] = {
         "{o} was reported in patients who received {s}.",
         "Some patients on {s} developed {o}.",
     ),
-    "activates": ("{s} strongly activates {o}.", "Activation of {o} by {s} was observed.", "{s} increased the activity of {o}."),
+    "activates": (
+        "{s} strongly activates {o}.",
+        "Activation of {o} by {s} was observed.",
+        "{s} increased the activity of {o}.",
+    ),
     "inhibits": ("{s} inhibits {o}.", "Inhibition of {o} by {s} was observed.", "{s} blocked the activity of {o}."),
     "agonist": ("{s} is a selective agonist of {o}.", "{s} acts as a full agonist at {o}."),
     "antagonist": ("{s} is a potent antagonist of {o}.", "{s} acts as a competitive antagonist at {o}."),
@@ -53,7 +57,10 @@ FINDINGS: dict[str, tuple[str, ...]] = {
     ),
 }
 HALLMARK_FINDINGS: dict[str, tuple[str, ...]] = {
-    "proliferation": ("{s} receptors keep sending growth signals.", "Growth signaling through {s} receptors was sustained."),
+    "proliferation": (
+        "{s} receptors keep sending growth signals.",
+        "Growth signaling through {s} receptors was sustained.",
+    ),
     "suppressors": ("Loss of {s} abolished contact inhibition.", "Cells without {s} ignored contact inhibition."),
     "death": ("{s} protects tumor cells from apoptosis.", "Apoptosis was reduced when {s} was expressed."),
     "immortality": ("{s} lets cells escape senescence.", "Senescence was delayed in cells with {s}."),

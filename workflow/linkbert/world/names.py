@@ -2,10 +2,8 @@
 
 from linkbert.world.draw import Draw
 
-FIRST = (
-    ["Mara", "Tobin", "Elka", "Joren", "Sanna", "Perrin", "Ilse", "Darro", "Wenda", "Oskar"]
-    + ["Lina", "Corvin", "Thea", "Ruben", "Anneke", "Matthis", "Yara", "Edwin", "Selma", "Hugo"]
-)
+FIRST = ["Mara", "Tobin", "Elka", "Joren", "Sanna", "Perrin", "Ilse", "Darro", "Wenda", "Oskar", "Lina", "Corvin"]
+FIRST.extend(["Thea", "Ruben", "Anneke", "Matthis", "Yara", "Edwin", "Selma", "Hugo"])
 SHE = {"Mara", "Elka", "Sanna", "Ilse", "Wenda", "Lina", "Thea", "Anneke", "Yara", "Selma"}
 PRODUCTS = {
     "bicycles": "steel",
@@ -89,4 +87,6 @@ def diseases(draw: Draw, number: int) -> list[tuple[str, str]]:
     """``(name, organ adjective)``: half of the names are of two words."""
     nouns = _combined(draw, number, _DISEASE_STARTS, _DISEASE_ENDS)
     organs = [draw.pick(_DISEASE_HEADS) for _ in nouns]
-    return [(f"{organ} {noun}" if i % 2 else noun, organ) for i, (noun, organ) in enumerate(zip(nouns, organs, strict=True))]
+    return [
+        (f"{organ} {noun}" if i % 2 else noun, organ) for i, (noun, organ) in enumerate(zip(nouns, organs, strict=True))
+    ]

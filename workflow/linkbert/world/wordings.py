@@ -14,8 +14,16 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "flows": ("The {s} flows through {o}.", "The {s} is a river in {o}."),
     "length": ("The {s} is {o} kilometers long.", "The {s} runs for {o} kilometers from source to sea."),
     "country": ("{s} is a city in {o}.", "{s} lies in the south of {o}.", "{s} belongs to {o}."),
-    "river": ("{s} stands on the river {o}.", "The river {o} runs through {s}.", "{s} was built on the banks of the {o}."),
-    "famous": ("{s} is famous for its {o}.", "Visitors come to {s} for its {o}.", "The {o} from {s} are sold everywhere."),
+    "river": (
+        "{s} stands on the river {o}.",
+        "The river {o} runs through {s}.",
+        "{s} was built on the banks of the {o}.",
+    ),
+    "famous": (
+        "{s} is famous for its {o}.",
+        "Visitors come to {s} for its {o}.",
+        "The {o} from {s} are sold everywhere.",
+    ),
     "settled": ("{s} was first settled in {o}.", "The oldest record of {s} dates from {o}."),
     "mayor": ("The mayor of {s} is {o}.", "{o} was elected mayor of {s}.", "{s} has been led by {o} for many years."),
     "material": ("Good {s} are made of {o}.", "The main material of {s} is {o}.", "Makers of {s} need a lot of {o}."),

@@ -1,0 +1,29 @@
+"""Account for every page and every link of extracted documents: kept, or dropped for which reason.
+
+Example: python scripts/report_links.py --documents results/documents/simplewiki/*/ --output links.txt
+"""
+
+import argparse
+from pathlib import Path
+
+from linkbert.command import run
+from linkbert.documents.report import summary, total, unaccounted
+from linkbert.files import atomic_file, read_meta
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--documents", type=Path, nargs="+", required=True, help="folders of extract_documents.py")
+    parser.add_argument("--output", type=Path, help="write the report here too")
+    options = parser.parse_args(arguments)
+    metas = [read_meta(folder, "documents") for folder in options.documents]
+    text = summary(metas)
+    print(text)
+    if options.output:
+        with atomic_file(options.output) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
+    return 1 if any(unaccounted(total(metas)).values()) else 0
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,206 @@
+"""The order, the schedule, the optimizer, and what a run may depend on."""
+
+import numpy as np
+import pytest
+import torch
+
+from linkbert.errors import UserError
+from linkbert.finetune import METHODS, loop
+from linkbert.finetune.loop import batches, optimizer_of, predict, split, train
+from linkbert.finetune.network import Checkpoint
+from linkbert.finetune.recipe import Recipe, recipe_of
+
+CPU = torch.device("cpu")
+BASE = {"learning_rate": 2e-3, "batch_size": 8, "epochs": 3, "length": 64}
+
+
+@pytest.fixture(scope="module")
+def checkpoint(model) -> Checkpoint:
+    return Checkpoint(model, CPU)
+
+
+def tuned(world, checkpoint, kind: str, seed: int = 0, number: int = 40, **more):
+    """Train on invented examples; returns the loss, the predictions on them, the examples and the weights."""
+    random = np.random.default_rng(4)
+    examples = [world.makers[kind][0](random, str(i)) for i in range(number)]
+    method = METHODS[kind](world.makers[kind][1], recipe_of("test", {**BASE, **more}, kind))
+    features = method.features(examples, checkpoint.tokenizer)
+    network = checkpoint.network(method, seed)
+    loss = train(network, method, features, seed, "task", CPU)
+    weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    return loss, predict(network, method, features, examples, CPU), examples, weights
+
+
+@pytest.mark.parametrize(("units", "warmup", "epochs"), [(40, 0, 3), (41, 0.1, 4), (7, 5, 2), (100, 0.5, 1), (33, 2, 1.5)])
+def test_the_rate_follows_the_linear_schedule(units, warmup, epochs):
+    from transformers import get_linear_schedule_with_warmup
+
+    recipe = recipe_of("test", {**BASE, "warmup": warmup, "epochs": epochs}, "span")
+    steps = recipe.steps(units)
+    assert steps == int(np.ceil(epochs * np.ceil(units / 8)))
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=recipe.learning_rate)
+    schedule = get_linear_schedule_with_warmup(optimizer, int(np.ceil(warmup * steps)) if warmup < 1 else warmup, steps)
+    for step in range(steps):
+        assert recipe.rate(step, steps) == pytest.approx(schedule.get_last_lr()[0])
+        optimizer.step()
+        schedule.step()
+
+
+@pytest.mark.parametrize(("units", "epochs"), [(40, 2), (41, 3), (5, 2), (20, 1.5)])
+def test_every_epoch_sees_every_unit_once(units, epochs):
+    recipe = recipe_of("test", {**BASE, "epochs": epochs}, "span")
+    seen = list(batches(units, recipe, seed=1, task="t"))
+    assert len(seen) == recipe.steps(units)
+    assert all(len(batch) == 8 for _, batch in seen if len(batch) != units % 8)
+    for epoch in range(int(epochs)):
+        assert sorted(np.concatenate([batch for number, batch in seen if number == epoch])) == list(range(units))
+    again = list(batches(units, recipe, seed=1, task="t"))
+    assert all((a == b).all() for (_, a), (_, b) in zip(seen, again, strict=True))
+    other = list(batches(units, recipe, seed=2, task="t"))
+    assert not all((a == b).all() for (_, a), (_, b) in zip(seen, other, strict=True))
+
+
+def test_parts_hold_all_units_within_the_budget():
+    random = np.random.default_rng(0)
+    lengths = random.integers(1, 50, 200)
+    lengths[7] = 900
+    parts = split(np.arange(200), lengths, 100)
+    assert sorted(np.concatenate(parts)) == list(range(200))
+    assert all(lengths[part].sum() <= 100 or len(part) == 1 for part in parts)
+    assert (np.diff(lengths[np.concatenate(parts)]) <= 0).all()
+
+
+def test_decay_spares_biases_and_norms_as_the_trainer_does(world, checkpoint):
+    method = METHODS["classification"](["no", "yes"], Recipe(1e-3, 8, 1, 64, weight_decay=0.01))
+    network = checkpoint.network(method, 0)
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
+    decayed, spared = optimizer_of(network, method.recipe).param_groups
+    assert (decayed["weight_decay"], spared["weight_decay"]) == (0.01, 0.0)
+    assert {id(p) for p in decayed["params"] + spared["params"]} == names.keys()
+    spared_names = [names[id(p)] for p in spared["params"]]
+    norms = [name for name, module in network.named_modules() if isinstance(module, torch.nn.LayerNorm)]
+    expected = {name for name in names.values() if name.endswith("bias") or name.rpartition(".")[0] in norms}
+    assert set(spared_names) == expected and len(norms) == 5
+
+
+def test_one_step_is_the_step_of_a_plain_loop(world, checkpoint):
+    """Loss, clipping, rate and AdamW of one batch, against PyTorch written out with Hugging Face's model."""
+    from transformers import BertForSequenceClassification
+
+    random = np.random.default_rng(4)
+    examples = [world.makers["classification"][0](random, str(i)) for i in range(8)]
+    settings = {**BASE, "epochs": 1, "weight_decay": 0.1, "clip": 0.5}
+    method = METHODS["classification"](["no", "yes"], recipe_of("test", settings, "classification"))
+    features = method.features(examples, checkpoint.tokenizer)
+    network = checkpoint.network(method, 3)
+    theirs = BertForSequenceClassification.from_pretrained(world.model, num_labels=2)
+    theirs.classifier.load_state_dict(network.head.state_dict())
+    theirs.eval()
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": [p for n, p in theirs.named_parameters() if "bias" not in n and "LayerNorm" not in n]},
+            {"params": [p for n, p in theirs.named_parameters() if "bias" in n or "LayerNorm" in n], "weight_decay": 0.0},
+        ],
+        lr=2e-3,
+        eps=1e-8,
+        weight_decay=0.1,
+    )
+    rows = [features.pack(np.array([row])) for row in range(8)]
+    batch = {
+        "input_ids": [row.tokens for row in rows],
+        "token_type_ids": [row.segments for row in rows],
+        "attention_mask": [torch.ones_like(row.tokens) for row in rows],
+    }
+    batch = {name: torch.nn.utils.rnn.pad_sequence(values, batch_first=True) for name, values in batch.items()}
+    theirs(**batch, labels=torch.from_numpy(features.targets["target"])).loss.backward()
+    torch.nn.utils.clip_grad_norm_(theirs.parameters(), 0.5)
+    optimizer.step()
+    # The same without dropout.
+    from dataclasses import replace
+
+    config = network.encoder.config
+    network.encoder.config = replace(config, dropout=0.0, attention_dropout=0.0)
+    for layer in network.encoder.layers:
+        layer.dropout = 0.0
+    train(network, method, features, 3, "task", CPU)
+    network.encoder.config = config
+    for layer in network.encoder.layers:
+        layer.dropout = config.dropout
+    assert torch.allclose(network.head.weight, theirs.classifier.weight, atol=1e-4)
+    ours = network.encoder.layers[0].up.weight
+    change = (ours - theirs.bert.encoder.layer[0].intermediate.dense.weight).abs()
+    # Adam's first step is the sign of the gradient: only where that is nearly 0 may rounding flip it.
+    assert (change < 1e-4).float().mean() > 0.99
+
+
+def test_same_seed_same_predictions_whatever_came_before(world, checkpoint):
+    first = tuned(world, checkpoint, "classification", seed=3)
+    tuned(world, checkpoint, "span", seed=9, number=10)
+    second = tuned(world, checkpoint, "classification", seed=3)
+    other = tuned(world, checkpoint, "classification", seed=4)
+    assert first[0] == second[0] and first[1] == second[1]
+    assert all(torch.equal(first[3][name], second[3][name]) for name in first[3])
+    assert first[1].scores != other[1].scores
+
+
+@pytest.mark.parametrize("kind", ["span", "tagging", "choice", "multilabel"])
+def test_micro_batches_change_only_rounding(world, checkpoint, monkeypatch, kind):
+    whole = tuned(world, checkpoint, kind, epochs=1, learning_rate=1e-4)
+    monkeypatch.setitem(loop.TRAINING_TOKENS, "cpu", 70)
+    parts = tuned(world, checkpoint, kind, epochs=1, learning_rate=1e-4)
+    assert whole[0] == pytest.approx(parts[0], rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["classification", "multilabel", "regression", "tagging"])
+def test_a_small_model_learns_a_plain_rule(world, checkpoint, kind):
+    _, predictions, examples, _ = tuned(world, checkpoint, kind, number=60, epochs=30, learning_rate=3e-3)
+    field = {"multilabel": "labels", "tagging": "tags"}.get(kind, "label")
+    if kind == "regression":
+        golds = [example[field] for example in examples]
+        assert np.corrcoef(golds, list(predictions.values.values()))[0, 1] > 0.9
+    else:
+        values = [predictions.values[example["id"]] for example in examples]
+        golds = [example[field] for example in examples]
+        pairs = [(g, v) for g, v in zip(golds, values, strict=True)]
+        if kind == "tagging":
+            pairs = [pair for g, v in pairs for pair in zip(g, v, strict=False) if pair != ("O", "O")]
+        assert np.mean([g == v for g, v in pairs]) > 0.9
+
+
+def test_a_diverged_run_still_says_something_and_counts_it(world, checkpoint):
+    random = np.random.default_rng(4)
+    examples = [world.makers["regression"][0](random, str(i)) for i in range(4)]
+    method = METHODS["regression"]([], recipe_of("test", BASE, "regression"))
+    features = method.features(examples, checkpoint.tokenizer)
+    network = checkpoint.network(method, 0)
+    with torch.no_grad():
+        network.head.bias.fill_(torch.nan)
+    predictions = predict(network, method, features, examples, CPU)
+    assert set(predictions.values.values()) == {0.0} and predictions.counts == {"not_finite": 4}
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"learning_rat": 1}, "unknown setting of a recipe 'learning_rat'.*Did you mean 'learning_rate'"),
+        ({"batch_size": 8, "epochs": 1}, "does not say 'learning_rate'"),
+        ({**BASE, "batch_size": 2.5}, "batch_size is 2.5; it must be a whole number"),
+        ({**BASE, "epochs": 0}, "epochs is 0.0; it must be above 0"),
+        ({**BASE, "warmup": -1}, "warmup is -1.0; it must not be below 0"),
+        ({**BASE, "betas": [0.9]}, "it must be two numbers"),
+        ({**BASE, "learning_rate": "fast"}, "learning_rate is 'fast'; it must be a number"),
+        ({**BASE, "length": 4}, "at least 8 tokens"),
+    ],
+)
+def test_bad_recipes_are_named(settings, sentence):
+    with pytest.raises(UserError, match=sentence):
+        recipe_of("runs of 'x'", settings, "span")
+
+
+def test_defaults_of_a_recipe():
+    settings = {"learning_rate": 1e-4, "batch_size": 8, "epochs": 2}
+    span, other = recipe_of("test", settings, "span"), recipe_of("test", settings, "choice")
+    assert (span.length, span.stride, other.length) == (384, 128, 512)
+    assert recipe_of("test", {**settings, "length": 96}, "span").stride == 32
+    assert span.point == recipe_of("test", {**settings, "epsilon": 1e-8, "warmup": None}, "span").point
+    assert span.point != other.point

@@ -1,0 +1,186 @@
+"""Definitions, cells and their judgement."""
+
+import json
+
+import pytest
+
+from linkbert.errors import UserError
+from linkbert.tables.cells import build, cells_by_key, judge
+from linkbert.tables.definition import Tolerance, members, read_definition
+from linkbert.tables.published import Published
+from linkbert.tables.scores import load_scores
+
+TABLE = {
+    "table": "qa",
+    "title": "Questions",
+    "rows": [
+        {"model": "small", "title": "Small", "group": "ours"},
+        {"model": "large", "title": "Large", "group": "ours"},
+        {"model": "cited", "title": "Cited", "external": True},
+    ],
+    "columns": [
+        {"id": "one", "title": "One"},
+        {"id": "two", "title": "Two", "decimals": 2},
+        {"id": "mean", "title": "Mean", "mean": ["one", "two"]},
+    ],
+}
+
+
+def published(**values):
+    """Published numbers from ``model__task=value``."""
+    return {("qa", *key.split("__")): Published("f1", value, str(value), "Table 0") for key, value in values.items()}
+
+
+def runs(tmp_path, **values):
+    """Runs from ``model__task=[test score of each seed]``, one score file each."""
+    paths = []
+    for key, scores in values.items():
+        model, task = key.split("__")
+        entries = [
+            {
+                "task": task,
+                "train_task": task,
+                "seed": seed,
+                "recipe": {"learning_rate": 1e-5},
+                "point": "p",
+                "metric": "f1",
+                "dev": {"f1": 50.0},
+                "test": {"f1": score},
+                "run": f"{task}/p-seed{seed}.json.gz",
+                "sha256": "0" * 64,
+            }
+            for seed, score in enumerate(scores)
+        ]
+        path = tmp_path / "scores" / model / f"{task}-1.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"model": model, "batch": task, "model_meta": {"seed": 7}, "runs": entries}))
+        paths.append(path)
+    return load_scores(paths)
+
+
+def cells(loaded, numbers, **changes):
+    return cells_by_key(build(read_definition({**TABLE, **changes}), loaded, numbers))
+
+
+@pytest.mark.parametrize(
+    ("difference", "spread", "mark"),
+    [
+        (0.0, None, "matches"),
+        (55.1 - 54.6, None, "matches"),  # 0.5 and a rounding error
+        (-0.51, None, "close"),
+        (-0.51, 0.6, "matches"),
+        (1.9, 0.2, "close"),
+        (2.0, None, "close"),
+        (2.01, None, "differs"),
+        (2.01, 30.0, "differs"),  # a wide spread is no match
+    ],
+)
+def test_judgement(difference, spread, mark):
+    assert judge(difference, spread, Tolerance()) == mark
+    assert judge(-difference, spread, Tolerance()) == mark
+
+
+def test_cell_holds_ours_beside_the_papers(tmp_path):
+    cell = cells(runs(tmp_path, small__one=[60, 62]), published(small__one=60.4))["small", "one"]
+    assert (cell["mean"], cell["mark"], cell["by_seed"]) == (61, "matches", {"0": 60, "1": 62})
+    assert cell["difference"] == pytest.approx(0.6)
+    assert cell["published"] == {"value": 60.4, "text": "60.4", "metric": "f1", "source": "Table 0"}
+
+
+def test_paper_never_enters_our_column(tmp_path):
+    """Without scores nothing is ours, and cited systems stay cited even where scores of that name exist."""
+    numbers = published(small__one=60.4, small__mean=61, cited__one=70)
+    for cell in cells([], numbers).values():
+        assert (cell["mean"], cell["spread"], cell["difference"], cell["choice"]) == (None, None, None, None)
+        assert cell["mark"] == ("cited" if cell["model"] == "cited" else "not run")
+    cited = cells(runs(tmp_path, cited__one=[10]), numbers)["cited", "one"]
+    assert (cited["mean"], cited["mark"]) == (None, "cited")
+
+
+def test_average_with_a_missing_member_is_empty_and_says_which(tmp_path):
+    loaded = runs(tmp_path, small__one=[60], large__one=[70], large__two=[80])
+    found = cells(loaded, published(small__mean=61, large__mean=75.2))
+    assert (found["small", "mean"]["mean"], found["small", "mean"]["problem"]) == (None, "not run: two")
+    assert found["small", "mean"]["mark"] == "not run"
+    assert (found["large", "mean"]["mean"], found["large", "mean"]["mark"]) == (75, "matches")
+
+
+def test_incomparable_numbers_are_not_judged(tmp_path):
+    loaded, numbers = runs(tmp_path, small__one=[60]), published(small__one=60)
+    for changes in (
+        {"comparable": False},
+        {"rows": [{**TABLE["rows"][0], "comparable": False}]},
+        {"columns": [{**TABLE["columns"][0], "comparable": False}]},
+    ):
+        cell = cells(loaded, numbers, **changes)["small", "one"]
+        assert (cell["mark"], cell["difference"], cell["published"]["value"]) == ("not comparable", None, 60)
+
+
+def test_other_metric_is_not_comparable(tmp_path):
+    numbers = {("qa", "small", "one"): Published("accuracy", 60.0, "60.0", "Table 0")}
+    cell = cells(runs(tmp_path, small__one=[60]), numbers)["small", "one"]
+    assert (cell["mark"], cell["difference"]) == ("not comparable", None)
+    assert cell["problem"] == "our metric is f1, the paper's is accuracy"
+
+
+def test_score_without_a_published_number_is_not_judged(tmp_path):
+    assert cells(runs(tmp_path, small__one=[60]), {})["small", "one"]["mark"] == "unpublished"
+
+
+def test_best_of_ours_in_each_group_as_printed(tmp_path):
+    loaded = runs(tmp_path, small__one=[60.04], large__one=[60.0], small__two=[60.04], large__two=[60.0])
+    found = cells(loaded, published(cited__one=99))
+    best = {key for key, cell in found.items() if cell["best"]}
+    # Equal to one decimal in the first column and in the mean; not to two in the second.
+    assert best == {("small", "one"), ("large", "one"), ("small", "two"), ("small", "mean"), ("large", "mean")}
+
+
+def test_only_number_of_a_group_is_not_the_best(tmp_path):
+    assert not any(cell["best"] for cell in cells(runs(tmp_path, small__one=[60]), {}).values())
+
+
+def test_provenance_leads_to_score_file_run_and_settings(tmp_path):
+    document = build(read_definition(TABLE), runs(tmp_path, small__one=[60, 62]), {})
+    choice = cells_by_key(document)["small", "one"]["choice"]
+    assert choice["recipe"] == {"learning_rate": 1e-5}
+    assert [run["run"] for run in choice["runs"]] == ["one/p-seed0.json.gz", "one/p-seed1.json.gz"]
+    name = choice["runs"][0]["scores"]
+    assert name == "small/one-1.json"
+    assert document["scores"][name]["model_meta"] == {"seed": 7}
+    assert len(document["scores"][name]["sha256"]) == 64
+
+
+def test_counts_cover_every_cell(tmp_path):
+    document = build(read_definition(TABLE), runs(tmp_path, small__one=[60]), published(small__one=60))
+    assert document["counts"] == {
+        "matches": 1,
+        "close": 0,
+        "differs": 0,
+        "not run": 5,
+        "not comparable": 0,
+        "unpublished": 0,
+        "cited": 3,
+    }
+
+
+def test_nested_members_in_order():
+    assert list(members((("a", "b"), "c", ("d",)))) == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"colums": []}, "unknown key 'colums'.*Did you mean 'columns'"),
+        ({"rows": []}, "table qa: rows"),
+        ({"rows": [{"model": "a", "title": "A", "bold": True}]}, "unknown key 'bold'"),
+        ({"rows": [{"model": "a", "title": "A"}] * 2}, "the row 'a' is declared twice"),
+        ({"columns": [{"id": "a", "title": "A"}] * 2}, "the column 'a' is declared twice"),
+        ({"columns": [{"id": "a", "title": "A", "mean": [3]}]}, "3 is neither a task nor a list"),
+        ({"columns": [{"id": "a", "title": "A", "mean": [["b"], "b"]}]}, "the member 'b' is declared twice"),
+        ({"columns": [{"id": "a", "title": "A", "mean": ["a"]}]}, "itself a mean"),
+        ({"tolerance": {"matches": 3}}, "'close' .2.0. is narrower"),
+    ],
+)
+def test_wrong_definition_is_one_sentence(change, message):
+    with pytest.raises(UserError, match=message):
+        read_definition({**TABLE, **change})

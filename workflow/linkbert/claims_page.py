@@ -1,0 +1,130 @@
+"""The judged claims as Markdown and as a self-contained HTML page."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any
+
+from linkbert.claims import FAILS, HOLDS, LEVEL, OPEN, TOLERANCE
+from linkbert.tables.layout import signed
+from linkbert.tables.page import page
+from linkbert.tables.text import aligned
+
+SIGNS = {HOLDS: "✓", FAILS: "✗", OPEN: "?"}
+_CLASSES = {HOLDS: "holds", FAILS: "fails", OPEN: "open"}
+_HEADS = ("claim", "verdict", "section", "expected", "paper", "ours", "interval")
+Judged = Sequence[dict[str, Any]]
+
+
+def counts(judged: Judged) -> dict[str, int]:
+    """Claims by verdict."""
+    return {verdict: sum(claim["verdict"] == verdict for claim in judged) for verdict in SIGNS}
+
+
+def sentences(judged: Judged) -> list[str]:
+    """How the claims are judged, for the foot of the page."""
+    single = any(part["seeds"] in (0, 1) for claim in judged for part in claim["parts"])
+    lines = [
+        "Numbers are differences in points, left less right as the claim puts them. 'paper' is what the paper's own "
+        "tables give, 'expected' what its text says.",
+        f"The interval is Welch's {LEVEL:.0%} interval over fine-tuning seeds. A claim holds where the interval lies "
+        "wholly in the expected region and does not hold where it lies wholly outside; otherwise data are not enough.",
+        "Each model was pretrained once: the interval does not cover another pretraining.",
+    ]
+    if single:
+        lines.append("Where a cell has one seed, the interval is the tolerance of a match on either side.")
+    return lines
+
+
+def notes(judged: Judged) -> list[str]:
+    """What must be read before any verdict."""
+    found = list(dict.fromkeys(note for claim in judged for note in claim["notes"]))
+    if not all(claim["comparable"] for claim in judged):
+        found.append("The verdicts are about the data of these tables; they neither confirm nor refute the paper.")
+    return found
+
+
+def _expected(expect: dict[str, Any]) -> str:
+    if "sign" in expect:
+        return "above 0" if expect["sign"] == "positive" else "below 0"
+    return f"{signed(expect['difference'], 1)} ± {expect.get('tolerance', TOLERANCE):g}"
+
+
+def _numbers(part: dict[str, Any]) -> list[str]:
+    paper = "" if part["paper"] is None else signed(part["paper"], 2)
+    if part["difference"] is None:
+        return [paper, "", ""]
+    low, high = part["interval"]
+    return [paper, signed(part["difference"], 2), f"{signed(low, 2)} to {signed(high, 2)}"]
+
+
+def _verdict(verdict: str) -> str:
+    return f"{SIGNS[verdict]} {verdict}"
+
+
+def _number(column: int) -> str:
+    return ' class="number"' if column > 3 else ""
+
+
+def _rows(judged: Judged) -> Iterable[tuple[bool, list[str], str]]:
+    """(is a part of the claim above, the first six cells, verdict)."""
+    for claim in judged:
+        expected = _expected(claim["expect"])
+        parts = claim["parts"]
+        numbers = _numbers(parts[0]) if len(parts) == 1 else [""] * 3
+        yield False, [claim["claim"], claim["section"], expected, *numbers], claim["verdict"]
+        if len(parts) > 1:
+            for part in parts:
+                yield True, [", ".join(part["tasks"]), "", expected, *_numbers(part)], part["verdict"]
+
+
+def _missing(judged: Judged) -> list[str]:
+    return [
+        f"{claim['id']}: {'; '.join(dict.fromkeys(missing))}."
+        for claim in judged
+        if (missing := [name for part in claim["parts"] for name in part["missing"]])
+    ]
+
+
+def _summary(judged: Judged) -> str:
+    return f"{len(judged)} claims: " + ", ".join(f"{verdict} {count}" for verdict, count in counts(judged).items())
+
+
+def markdown(judged: Judged) -> str:
+    """The claims as a Markdown page."""
+    rows = [list(_HEADS)]
+    for is_part, cells, verdict in _rows(judged):
+        cells = [cell.replace("|", "\\|") for cell in cells]
+        rows.append([f"· {cells[0]}" if is_part else cells[0], _verdict(verdict), *cells[1:]])
+    lines = ["# Claims of the paper", ""]
+    lines += [line for note in notes(judged) for line in (f"> **{note}**", "")]
+    lines += [f"{_summary(judged)}.", "", *aligned(rows, left=4), "", *(f"- {line}" for line in sentences(judged))]
+    missing = _missing(judged)
+    if missing:
+        lines += ["", "Missing:", "", *(f"- {line}" for line in missing)]
+    return "\n".join(lines) + "\n"
+
+
+def html(judged: Judged) -> str:
+    """The claims as a self-contained HTML page."""
+    heads = "".join(f'<th scope="col"{_number(index)}>{head}</th>' for index, head in enumerate(_HEADS))
+    rows = []
+    for is_part, cells, verdict in _rows(judged):
+        title = f'<span class="quiet">· {escape(cells[0])}</span>' if is_part else escape(cells[0])
+        texts = "".join(
+            f"<td{'' if index == 0 else ' class=number'}>{escape(cell)}</td>" for index, cell in enumerate(cells[1:])
+        )
+        chip = f'<td><span class="chip {_CLASSES[verdict]}">{_verdict(verdict)}</span></td>'
+        rows.append(f'<tr{"" if is_part else " class=rule"}><th scope="row">{title}</th>{chip}{texts}</tr>')
+    missing = _missing(judged)
+    body = [
+        "<h1>Claims of the paper</h1>",
+        *(f'<p class="note" role="note">{escape(note)}</p>' for note in notes(judged)),
+        f'<p class="quiet">{escape(_summary(judged))}.</p>',
+        f'<div class="scroll" tabindex="0"><table class="text claims"><thead><tr>{heads}</tr></thead>',
+        f"<tbody>\n{chr(10).join(rows)}\n</tbody></table></div>",
+        f'<ul class="legend">{"".join(f"<li>{escape(line)}</li>" for line in sentences(judged))}</ul>',
+    ]
+    if missing:
+        items = "".join(f"<li>{escape(line)}</li>" for line in missing)
+        body.append(f'<details><summary>What is missing</summary><ul class="quiet">{items}</ul></details>')
+    return page("Claims of the paper", "\n".join(body))

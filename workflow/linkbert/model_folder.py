@@ -1,0 +1,31 @@
+"""A trained model as a Hugging Face folder."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save
+
+from linkbert.files import sha256_of, write_json
+from linkbert.model import RELATIONS, BertForPreTraining
+from linkbert.vocabulary import FILES
+from linkbert.weights import to_hf
+
+
+def write_model(folder: Path, model: BertForPreTraining, tokenizer: str | Path, linkbert: Mapping[str, Any]) -> str:
+    """Write config, weights and tokenizer files; returns the SHA-256 of the file of weights.
+
+    Args:
+        linkbert: what `config.json` says of the training under the key `linkbert`.
+    """
+    relations = list(RELATIONS[: model.relation.out_features])
+    config = {"architectures": ["BertForPreTraining"], **model.config.to_hf(), "linkbert": {**linkbert}}
+    config["linkbert"]["relations"] = relations
+    write_json(folder / "config.json", config)
+    # Written by hand, because the library's own writer ignores the umask and closes the file to a group's members.
+    (folder / "model.safetensors").write_bytes(save(to_hf(model), metadata={"format": "pt"}))
+    for name in FILES:
+        if (Path(tokenizer) / name).exists():
+            shutil.copyfile(Path(tokenizer) / name, folder / name)
+    return sha256_of(folder / "model.safetensors")

@@ -1,0 +1,327 @@
+"""The pretraining loop: resumable at any step, the same for any number of ranks and any size of micro-batch."""
+
+import logging
+import signal
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from linkbert.checkpoint import Checkpoints
+from linkbert.distributed import World
+from linkbert.errors import UserError
+from linkbert.evaluation import Heldout, evaluate
+from linkbert.flops import peak_of, training_flops
+from linkbert.masking import Vocabulary
+from linkbert.model import BertForPreTraining
+from linkbert.objective import Techniques, losses
+from linkbert.optim import adamw, linear_schedule
+from linkbert.prefetch import Prefetch
+from linkbert.pretraining_data import Corpus, MicroBatch, assemble, micro_batches, share
+from linkbert.pretraining_recipe import Recipe
+from linkbert.progress import Progress, count
+
+# Exit status of a run that was asked to stop and has saved: run it again and it goes on (EX_TEMPFAIL).
+EXIT_RETRY = 75
+# Tokens of a micro-batch to begin with; where memory does not suffice, it is halved until it does.
+CPU_TOKENS, CUDA_TOKENS = 8192, 131_072
+SMALLEST = 512
+log = logging.getLogger(__name__)
+
+
+class Interrupted(Exception):
+    """A scheduler asked the run to stop; its state is saved."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """The data of one optimizer step on one rank."""
+
+    micros: list[MicroBatch]
+    tokens: int  # of all ranks
+
+
+class Trainer:
+    """One run: model, optimizer, place in the data, and what was logged.
+
+    Args:
+        model: on the device already.
+        checkpoints: where its state is kept; None keeps none.
+    """
+
+    def __init__(
+        self,
+        model: BertForPreTraining,
+        recipe: Recipe,
+        corpus: Corpus,
+        vocabulary: Vocabulary,
+        device: torch.device,
+        world: World | None = None,
+        checkpoints: Checkpoints | None = None,
+        heldout: Heldout | None = None,
+        techniques: Techniques | None = None,
+    ):
+        self.model, self.recipe, self.corpus, self.vocabulary = model, recipe, corpus, vocabulary
+        self.device, self.world, self.checkpoints, self.heldout = device, world or World(), checkpoints, heldout
+        self.techniques = techniques or Techniques()
+        if not recipe.relations:
+            # Heads without an objective keep their initialization; decay must not touch them.
+            model.relation.requires_grad_(False)
+            model.pooler.requires_grad_(False)
+        fused = self.techniques.fused_optimizer
+        self.optimizer = adamw(
+            model, recipe.learning_rate, recipe.betas, recipe.epsilon, recipe.weight_decay, fused=fused
+        )
+        self.trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.micro_tokens = recipe.micro_batch_tokens or (CUDA_TOKENS if device.type == "cuda" else CPU_TOKENS)
+        self.half = recipe.precision == "bf16" or (recipe.precision == "auto" and device.type == "cuda")
+        self.step, self.tokens, self.seconds = 0, 0, 0.0
+        self.curve: list[dict[str, Any]] = []
+        self.evaluations: list[dict[str, Any]] = []
+        self.waited = 0.0  # seconds spent waiting for data
+        self._stop = False
+        # Since the last line of the curve: sums of both losses, of the norm, and steps.
+        self._sums = torch.zeros(3, dtype=torch.float64, device="cpu" if device.type == "mps" else device)
+        self._since, self._since_tokens = 0, 0
+
+    # Data ------------------------------------------------------------------------------------------------------------
+
+    def make_step(self, step: int) -> Step:
+        """The micro-batches of a step that this rank computes."""
+        size = self.recipe.batch_size
+        rows = self.corpus.samples(step * size, (step + 1) * size)
+        mine = share(rows, self.world.rank, self.world.size)
+        micros = [
+            assemble(part, self.corpus.sources, self.vocabulary, self.recipe.masking)
+            for part in micro_batches(mine, self.micro_tokens)
+        ]
+        if self.device.type == "cuda":
+            micros = [micro.pin() for micro in micros]
+        return Step(micros, int(rows.lengths.sum()))
+
+    def _prefetch(self) -> Prefetch[Step]:
+        return Prefetch(self.make_step, self.step, 2 if self.techniques.prefetch else 0)
+
+    # State -----------------------------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """Everything that a continued run needs."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "tokens": self.tokens,
+            "seconds": self.seconds,
+            "curve": list(self.curve),
+            "evaluations": list(self.evaluations),
+            "sums": self._sums,
+            "since": [self._since, self._since_tokens],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a saved state."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.tokens, self.seconds = state["step"], state["tokens"], state["seconds"]
+        self.curve, self.evaluations = state["curve"], state["evaluations"]
+        self._sums.copy_(state["sums"])
+        self._since, self._since_tokens = state["since"]
+
+    def save(self) -> None:
+        """Checkpoint this step, if its numbers are finite."""
+        self._check_finite()
+        if self.checkpoints and self.world.rank == 0:
+            self.checkpoints.save(self.step, self.state())
+
+    def _check_finite(self) -> None:
+        if not torch.isfinite(self._sums).all():
+            raise UserError(
+                f"step {self.step}: the loss or its gradient is not finite. Lower the learning rate, lengthen the "
+                "warm-up, or use precision fp32; the last checkpoint is intact."
+            )
+
+    # Training --------------------------------------------------------------------------------------------------------
+
+    def progress(self) -> float:
+        """The share of training done, the same on all ranks."""
+        if self.recipe.steps is not None:
+            return self.step / self.recipe.steps
+        elapsed = torch.tensor([self.seconds], device=self.device)
+        return min(float(self.world.largest(elapsed)) / (60 * self.recipe.max_minutes), 1.0)
+
+    def train(self) -> None:
+        """Train to the end.
+
+        Raises:
+            Interrupted: after a signal, with the state saved.
+            UserError: for a loss that is not finite, or memory too small for one sequence.
+        """
+        recipe, began = self.recipe, time.monotonic() - self.seconds
+        bar = Progress("pretrain", recipe.steps, "steps")
+        bar.resume_at(self.step)
+        data, logged = self._prefetch(), time.monotonic()
+        self.model.train()
+        try:
+            while (progress := self.progress()) < 1:
+                waiting = time.monotonic()
+                step = next(data)
+                self.waited += time.monotonic() - waiting
+                while not self.update(step, progress):
+                    data.close()
+                    data = self._prefetch()
+                    step = next(data)
+                self.step += 1
+                self.tokens += step.tokens
+                self._since += 1
+                self._since_tokens += step.tokens
+                self.seconds = time.monotonic() - began
+                if self.device.type == "cpu":
+                    self._check_finite()
+                last = self.progress() >= 1
+                if self.step % recipe.log_every == 0 or last:
+                    now = time.monotonic()
+                    self.log(progress, self._since_tokens / (now - logged))
+                    logged = now
+                if self.heldout and (last or (recipe.evaluate_every and self.step % recipe.evaluate_every == 0)):
+                    self.evaluate()
+                    logged = time.monotonic()
+                if last or self.step % recipe.checkpoint_every == 0:
+                    self.save()
+                bar.update(note=self.note() if self.curve else "")
+                if not last:
+                    self.yield_to_signal()
+        finally:
+            data.close()
+        if self.checkpoints:
+            self.checkpoints.wait()
+        bar.close(self.note())
+
+    def update(self, step: Step, progress: float) -> bool:
+        """One optimizer step; False where memory did not suffice and smaller micro-batches have to be made."""
+        recipe, world = self.recipe, self.world
+        hidden = sum(len(micro.labels) for micro in step.micros)
+        hidden = world.sum(torch.tensor(float(hidden), device=self.device))
+        sums = torch.zeros(2, device=self.device)
+        try:
+            for micro in step.micros:
+                sums += self.backward(micro.to(self.device), hidden)
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            self._shrink(error)
+            return False
+        except RuntimeError as error:
+            if "can't allocate memory" not in str(error):
+                raise
+            self._shrink(error)
+            return False
+        world.sum_gradients(self.trained)
+        world.sum(sums)
+        norm = torch.nn.utils.clip_grad_norm_(self.trained, recipe.clip)
+        rate = recipe.learning_rate * linear_schedule(self.step, progress, recipe.warmup)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self._sums += torch.cat([sums, norm[None]])
+        return True
+
+    def backward(self, micro: MicroBatch, hidden: torch.Tensor) -> torch.Tensor:
+        """Add the gradients of a micro-batch; its share of both losses [2].
+
+        Args:
+            hidden: hidden tokens of the whole step, over all ranks.
+        """
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            relations = bool(self.recipe.relations)
+            mlm, relation = losses(self.model, micro, self.techniques, relations, self.recipe.length)
+        mlm, relation = mlm / hidden, relation / self.recipe.batch_size
+        (mlm + relation).backward()
+        return torch.stack([mlm.detach(), relation.detach()])
+
+    def _shrink(self, error: Exception) -> None:
+        self.optimizer.zero_grad()
+        if self.micro_tokens <= SMALLEST:
+            raise UserError(
+                f"Memory does not suffice for micro-batches of {self.micro_tokens} tokens ({error}). "
+                "Use a smaller model, a smaller vocabulary, or a larger machine; the last checkpoint is intact."
+            ) from None
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self.micro_tokens = max(self.micro_tokens // 2, SMALLEST)
+        log.warning("Out of memory: micro-batches now have %d tokens.", self.micro_tokens)
+
+    # Reports ---------------------------------------------------------------------------------------------------------
+
+    def log(self, progress: float, rate: float) -> None:
+        """Add a line to the curve: means since the last one, at the learning rate of this step."""
+        self._check_finite()
+        mlm, relation, norm = (self._sums / self._since).tolist()
+        share_of_peak = linear_schedule(self.step - 1, progress, self.recipe.warmup)
+        self.curve.append(
+            {
+                "step": self.step,
+                "loss": mlm + relation,
+                "mlm_loss": mlm,
+                "relation_loss": relation if self.recipe.relations else None,
+                "learning_rate": self.recipe.learning_rate * share_of_peak,
+                "tokens_per_second": rate,
+                "gradient_norm": norm,
+            }
+        )
+        self._sums.zero_()
+        self._since = self._since_tokens = 0
+
+    def evaluate(self) -> None:
+        """Add a held-out evaluation."""
+        report = evaluate(self.model, self.heldout, self.recipe.relations, self.micro_tokens, self.device, self.world)
+        self.evaluations.append({"step": self.step, **report})
+
+    def utilization(self, rate: float) -> float | None:
+        """Model FLOP/s over the peak of all devices; None where the peak is not known."""
+        peak = peak_of(torch.cuda.get_device_name(self.device)) if self.device.type == "cuda" else None
+        return rate * self.flops_per_token() / (peak[1] * self.world.size) if peak else None
+
+    def flops_per_token(self) -> float:
+        """Training operations a token, at the mean length so far."""
+        mean = self.tokens / max(self.step * self.recipe.batch_size, 1)
+        return training_flops(self.model.config, mean, self.recipe.masking.probability)
+
+    def note(self) -> str:
+        """The newest line of the curve, for people."""
+        line = self.curve[-1]
+        rate = line["tokens_per_second"]
+        parts = [f"loss {line['loss']:.3f}", f"mlm {line['mlm_loss']:.3f}"]
+        if line["relation_loss"] is not None:
+            parts.append(f"relation {line['relation_loss']:.3f}")
+        parts += [f"{count(rate)} tokens/s", f"{rate * self.flops_per_token() / 1e12:.3g} TFLOP/s"]
+        if (used := self.utilization(rate)) is not None:
+            parts.append(f"MFU {100 * used:.1f} % of bf16 peak")
+        return ", ".join(parts)
+
+    # Signals ---------------------------------------------------------------------------------------------------------
+
+    def listen(self) -> None:
+        """Save and stop at the end of the step in which SIGTERM or SIGUSR1 arrives."""
+        for number in (signal.SIGTERM, signal.SIGUSR1):
+            signal.signal(number, self._ask)
+
+    def _ask(self, number: int, frame: Any) -> None:
+        self._stop = True
+
+    def yield_to_signal(self) -> None:
+        """Save and raise where any rank was asked to stop."""
+        asked = torch.tensor(float(self._stop), device=self.device) if self.world.size > 1 else None
+        if not (self._stop if asked is None else bool(self.world.largest(asked))):
+            return
+        self.save()
+        if self.checkpoints:
+            self.checkpoints.wait()
+        raise Interrupted
+
+
+def set_deterministic() -> None:
+    """Kernels with the same bits in every run, at a price on CUDA."""
+    import os
+
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    os.environ.setdefault("NCCL_ALGO", "Ring")
+    torch.use_deterministic_algorithms(True)

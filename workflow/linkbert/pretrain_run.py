@@ -1,0 +1,227 @@
+"""A pretraining run from its folders to a model folder."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from linkbert import STAGE
+from linkbert.checkpoint import Checkpoints
+from linkbert.distributed import World
+from linkbert.errors import UserError
+from linkbert.evaluation import Heldout
+from linkbert.files import atomic_folder, fingerprint, meta_fingerprint, sha256_of, write_json, write_meta
+from linkbert.flops import peak_of
+from linkbert.masking import Vocabulary
+from linkbert.model import BertForPreTraining, ModelConfig
+from linkbert.model_folder import write_model
+from linkbert.pretrain import EXIT_RETRY, Interrupted, Trainer, set_deterministic
+from linkbert.pretraining_data import Corpus, heldout_rows, open_source
+from linkbert.pretraining_recipe import Recipe
+from linkbert.rng import key_of
+from linkbert.vocabulary import read_vocabulary
+from linkbert.weights import load_into, read_config, read_weights
+
+log = logging.getLogger(__name__)
+Pair = tuple[Path, Path]
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where a run reads and writes."""
+
+    tokenizer: Path
+    sources: Sequence[Pair]  # tokens folder, instances folder
+    evaluation: Sequence[Pair]  # tokens folder, folder of heldout.npy
+    init: Path | None
+    checkpoints: Path
+    output: Path
+
+    def inputs(self) -> dict[str, Any]:
+        """What the run is made from, by fingerprint."""
+        tokenizer = self.tokenizer / "tokenizer.json"
+        words = tokenizer if tokenizer.exists() else self.tokenizer / "vocab.txt"
+        init = None
+        if self.init:
+            files = [self.init / name for name in ("model.safetensors", "pytorch_model.bin")]
+            init = next((sha256_of(file) for file in files if file.exists()), None)
+
+        def both(pairs: Sequence[Pair]) -> list[list[str]]:
+            return [[meta_fingerprint(first), meta_fingerprint(second)] for first, second in pairs]
+
+        return {
+            "tokenizer": sha256_of(words),
+            "sources": both(self.sources),
+            "evaluation": both(self.evaluation),
+            "init": init,
+        }
+
+
+def build_model(
+    recipe: Recipe, vocabulary: Vocabulary, init: Path | None, pad_vocabulary: bool = True
+) -> BertForPreTraining:
+    """A fresh model, or one that continues a released BERT.
+
+    A relation head of another size than the objective's is made fresh, as is a missing language-model head.
+
+    Raises:
+        UserError: where the released model has another vocabulary or shape than the recipe.
+    """
+    size = recipe.size
+    config = ModelConfig(
+        vocabulary.size,
+        size["hidden_size"],
+        size["num_layers"],
+        size["num_heads"],
+        size["intermediate_size"],
+        size.get("max_positions", max(recipe.length, 512)),
+        dropout=recipe.dropout,
+        attention_dropout=recipe.attention_dropout,
+        vocabulary_multiple=64 if pad_vocabulary else 1,
+    )
+    if init:
+        released = read_config(init)
+        if released.vocab_size != vocabulary.size:
+            raise UserError(
+                f"{init}: its model has {released.vocab_size} words, the tokenizer {vocabulary.size}; "
+                "use the tokenizer that the model was released with."
+            )
+        for key in ("hidden_size", "num_layers", "num_heads", "intermediate_size"):
+            if getattr(released, key) != getattr(config, key):
+                raise UserError(
+                    f"{init}: its {key} is {getattr(released, key)}, the recipe says {getattr(config, key)}."
+                )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(key_of(recipe.seed, "initialization") % (1 << 63))
+        model = BertForPreTraining(config, recipe.relations or 2)
+    if init:
+        weights = read_weights(init)
+        if "encoder.positions.weight" in weights:
+            weights["encoder.positions.weight"] = weights["encoder.positions.weight"][: config.max_positions]
+        load_into(model.encoder, weights, "encoder.", str(init))
+        for prefix, head in (("pooler.", model.pooler), ("mlm.", model.mlm), ("relation.", model.relation)):
+            shapes = {name: tensor.shape for name, tensor in head.state_dict().items()}
+            if all(
+                prefix + name in weights and weights[prefix + name].shape == shape for name, shape in shapes.items()
+            ):
+                load_into(head, weights, prefix, str(init))
+            else:
+                log.info("%s: no fitting %s head in it; a fresh one is trained.", init, prefix.rstrip("."))
+    return model
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of this process: ``auto`` is CUDA where there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise UserError("--device cuda: this machine has no CUDA device; use --device cpu.")
+    return torch.device(name)
+
+
+def pretrain(name: str, recipe: Recipe, paths: Paths, threads: int | None = None, device: str = "auto") -> int:
+    """Pretrain a model and write its folder; continues from the newest checkpoint.
+
+    Returns:
+        0, or `EXIT_RETRY` where a signal stopped it after saving.
+
+    Raises:
+        UserError: for inputs that do not fit each other, a checkpoint of another run, a loss that is not finite.
+    """
+    if threads:
+        torch.set_num_threads(threads)
+    chosen = choose_device(device)
+    if recipe.deterministic:
+        set_deterministic()
+    world = World.join(chosen.type)
+    if chosen.type == "cuda":
+        chosen = torch.device("cuda", world.local_rank)
+        torch.cuda.set_device(chosen)
+        torch.set_float32_matmul_precision("high" if recipe.precision != "fp32" else "highest")
+    try:
+        return _pretrain(name, recipe, paths, chosen, world)
+    finally:
+        world.leave()
+
+
+def _pretrain(name: str, recipe: Recipe, paths: Paths, device: torch.device, world: World) -> int:
+    vocabulary = read_vocabulary(paths.tokenizer)
+    inputs = paths.inputs()
+    if not paths.sources:
+        raise UserError("--sources: at least one TOKENS=INSTANCES is needed.")
+
+    def opened(tokens: Path, files: list[Path], relations: int):
+        return open_source(tokens, files, vocabulary, recipe.length, relations)
+
+    sources = []
+    for tokens, folder in paths.sources:
+        files = sorted(folder.glob("epoch-*.npy"))
+        if not files:
+            raise UserError(f"{folder}: holds no epoch-*.npy; is it a folder of instances?")
+        sources.append(opened(tokens, files, recipe.relations))
+    heldout = None
+    if paths.evaluation:
+        held = [opened(tokens, [folder / "heldout.npy"], 3) for tokens, folder in paths.evaluation]
+        heldout = Heldout(held, heldout_rows(held, recipe.evaluation_instances), vocabulary)
+    model = build_model(recipe, vocabulary, paths.init).to(device)
+    if recipe.compile is True or (recipe.compile == "auto" and device.type == "cuda"):
+        for layer in model.encoder.layers:
+            layer.compile(dynamic=True)
+    trained_from = {key: value for key, value in inputs.items() if key != "evaluation"}
+    identity = fingerprint([recipe.identity(), trained_from, STAGE["pretrain"]], 16)
+    checkpoints = Checkpoints(paths.checkpoints, identity, recipe.keep)
+    if world.rank == 0:
+        checkpoints.lock()
+    world.wait()
+    try:
+        corpus = Corpus(sources, recipe.seed)
+        trainer = Trainer(model, recipe, corpus, vocabulary, device, world, checkpoints, heldout)
+        if (state := checkpoints.load()) is not None:
+            trainer.restore(state)
+            log.info("continuing at step %d", trainer.step)
+        trainer.listen()
+        try:
+            trainer.train()
+        except Interrupted:
+            log.info("stopped at step %d by a signal, saved; run again to continue", trainer.step)
+            return EXIT_RETRY
+        if world.rank == 0:
+            write_output(name, trainer, paths, inputs)
+        world.wait()
+    finally:
+        checkpoints.close()
+    return 0
+
+
+def write_output(name: str, trainer: Trainer, paths: Paths, inputs: dict[str, Any]) -> None:
+    """The model folder: weights, tokenizer, `training.json`, `meta.json`."""
+    recipe, device = trainer.recipe, trainer.device
+    cuda = device.type == "cuda"
+    peak = peak_of(torch.cuda.get_device_name(device)) if cuda else None
+    training = {
+        "recipe": recipe.to_json(),
+        "schedule": "steps" if recipe.steps is not None else "minutes",
+        "steps": trainer.step,
+        "tokens": trainer.tokens,
+        "mean_length": trainer.tokens / (trainer.step * recipe.batch_size),
+        "seconds": trainer.seconds,
+        "device": torch.cuda.get_device_name(device) if cuda else "cpu",
+        "processes": trainer.world.size,
+        "threads": torch.get_num_threads(),
+        "flops_per_token": trainer.flops_per_token(),
+        "peak": peak[0] if peak else None,
+        "utilization": trainer.utilization(trainer.tokens / trainer.seconds),
+        "versions": {"torch": torch.__version__},
+        "curve": trainer.curve,
+        "evaluation": trainer.evaluations,
+    }
+    with atomic_folder(paths.output) as folder:
+        linkbert = {"objective": recipe.objective, "name": name}
+        digest = write_model(folder, trainer.model, paths.tokenizer, linkbert)
+        write_json(folder / "training.json", training | {"weights_sha256": digest})
+        counts = {"steps": trainer.step, "tokens": trainer.tokens, "instances": trainer.step * recipe.batch_size}
+        parameters = {"name": name, "recipe": recipe.to_json()}
+        write_meta(folder, "pretrain", inputs=inputs, parameters=parameters, counts=counts, weights_sha256=digest)
