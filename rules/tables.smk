@@ -47,7 +47,7 @@ rule summarize_tables:
         md="<results>/tables/README.md",
         html=report(
             "<results>/tables/README.html",
-            caption="../workflow/report/table.rst",
+            caption="../workflow/report/summary.rst",
             category="Summary",
         ),
     log:
@@ -100,7 +100,7 @@ rule plot_table:
     output:
         svg=report(
             "<results>/figures/{table}.svg",
-            caption="../workflow/report/table.rst",
+            caption="../workflow/report/figure.rst",
             category="Figures",
             labels={"table": "{table}"},
         ),

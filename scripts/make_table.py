@@ -1,7 +1,7 @@
 """Make one table from cached scores: Markdown, TSV, HTML, LaTeX, and JSON with the provenance of every cell.
 
-python scripts/make_table.py --table table1.json --scores results/demo/scores/*/*.json \
-    --published config/published.tsv --output results/demo/tables/table1_mrqa
+python scripts/make_table.py --table squad.json --scores results/demo/scores/*/squad-*.json \
+    --published config/published.tsv --output results/demo/tables/squad
 """
 
 import argparse

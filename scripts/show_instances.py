@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+
 from linkbert.command import run
 from linkbert.graph import Graph
 from linkbert.instances import describe, load_instances

@@ -9,8 +9,17 @@ import pytest
 
 from linkbert import rng
 from linkbert.errors import UserError, unknown
-from linkbert.files import atomic_file, atomic_folder, fingerprint, meta_fingerprint, read_json, read_meta, sha256_of
-from linkbert.files import write_json, write_meta
+from linkbert.files import (
+    atomic_file,
+    atomic_folder,
+    fingerprint,
+    meta_fingerprint,
+    read_json,
+    read_meta,
+    sha256_of,
+    write_json,
+    write_meta,
+)
 from linkbert.progress import Progress, count, duration
 
 
@@ -50,7 +59,7 @@ def test_meta_is_the_same_for_the_same_work(tmp_path):
 
 
 def test_unfinished_and_foreign_folders_are_refused(tmp_path):
-    with pytest.raises(UserError, match="no meta.json"):
+    with pytest.raises(UserError, match=r"no meta\.json"):
         read_meta(tmp_path)
     write_meta(tmp_path, "tokens")
     with pytest.raises(UserError, match="'tokens', but 'graph' is needed"):
@@ -86,7 +95,7 @@ def test_counters_give_the_same_draw_whatever_is_computed_with_them():
 
 def test_counters_are_uniform():
     draws = rng.uniform(rng.key_of("test"), np.arange(200_000))
-    assert 0 <= draws.min() and draws.max() < 1
+    assert draws.min() >= 0 and draws.max() < 1
     counts = np.histogram(draws, bins=20, range=(0, 1))[0]
     assert ((counts - 10_000) ** 2 / 10_000).sum() < 50  # chi-square, 19 degrees of freedom: p < 0.0002 above
     assert abs(np.corrcoef(draws[:-1], draws[1:])[0, 1]) < 0.01
@@ -104,7 +113,11 @@ def test_progress_counts_only_new_work_in_its_rate(monkeypatch):
     progress.start -= 10.0
     progress.update(10, note="loss 2.0")
     line = stream.getvalue().splitlines()[-1]
-    assert line.startswith("train: 60 of 100 steps (60 %), 1 steps/s") and line.endswith("| loss 2.0") and "40 s to go" in line
+    assert (
+        line.startswith("train: 60 of 100 steps (60 %), 1 steps/s")
+        and line.endswith("| loss 2.0")
+        and "40 s to go" in line
+    )
 
 
 def test_numbers_as_people_write_them():

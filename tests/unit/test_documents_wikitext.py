@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from linkbert.documents.mediawiki import read_pages
+from linkbert.documents.sources import Source
 from linkbert.documents.titles import Site
 from linkbert.documents.wikitext import Style, to_text
 
@@ -27,20 +29,20 @@ CASES = {
     "trail, cyrillic": ("[[кот]]ы", "коты", [("Кот", "коты")], {}),
     "no trail without spaces": ("[[日本]]の", "日本の", [("日本", "日本")], {}),
     "nowiki ends a trail": ("[[dog]]<nowiki/>s", "dogs", [("Dog", "dog")], {}),
-    "pipe trick": ("[[Bar (unit)|]], [[Berlin, Ohio|]]", "Bar, Berlin", [("Bar (unit)", "Bar"), ("Berlin, Ohio", "Berlin")], {}),
+    "pipe trick": ("[[Bar (unit)|]], [[A, B|]]", "Bar, A", [("Bar (unit)", "Bar"), ("A, B", "A")], {}),
     "title forms": ("[[_new__york#History|x]] [[C%2B%2B]]", "x C%2B%2B", [("New york", "x"), ("C++", "C%2B%2B")], {}),
-    "entities": ("[[Feld &amp; Flur]] &lt;b&gt;&nbsp;&#8211; &#x41;", "Feld & Flur <b> – A", [("Feld & Flur", "Feld & Flur")], {}),
+    "entities": ("[[a &amp; b]] &lt;b&gt;&nbsp;&#8211; &#x41;", "a & b <b> – A", [("A & b", "a & b")], {}),
     "entity decoded once": ("&amp;lt;", "&lt;", [], {}),
     "subpage": ("[[/dev]] [[../up]]", "/dev ../up", [("/dev", "/dev")], {"invalid": 1}),
     "section": ("[[#Top]] [[#Top|up]]", "#Top up", [], {"section_only": 2}),
-    "colon": ("[[:Category:Dogs]] [[:File:A.png|a]] [[:dog]]", "Category:Dogs a dog", [("Dog", "dog")], {"namespace": 2}),
+    "colon": ("[[:Category:D]] [[:File:A.png|a]] [[:dog]]", "Category:D a dog", [("Dog", "dog")], {"namespace": 2}),
     "category": ("A.[[Category:Dogs|*]][[ category : Cats]]", "A.", [], {"category": 2}),
     "interlanguage": ("A. [[fr:Chien]] [[:fr:Chien]]", "A. fr:Chien", [], {"interlanguage": 1, "interwiki": 1}),
     "project": ("[[wikt:dog|dogs]] [[Help:X|help]]", "dogs help", [], {"interwiki": 1, "namespace": 1}),
     "film with a colon": ("[[2001: A Space Odyssey]]", "2001: A Space Odyssey", [("2001: A Space Odyssey",) * 2], {}),
     "file with links": ("[[File:A.png|thumb|A [[b]] and [[c|d]].]] E.", "E.", [], {"file": 1, "in_caption": 2}),
     "file in a file": ("[[Image:A.png|[[File:B.png|[[c]]]]]] E.", "E.", [], {"file": 1, "in_caption": 2}),
-    "file never closed": ("[[File:A.png|thumb|A [[b]]\nNext [[c]].", "Next c.", [("C", "c")], {"file": 1, "in_caption": 1}),
+    "file never closed": ("[[File:A.png|A [[b]]\nNext [[c]].", "Next c.", [("C", "c")], {"file": 1, "in_caption": 1}),
     "empty": ("[[]] [[ |x]] [[a|''''']] b", "b", [], {"empty": 3}),
     "brackets in a label": ("[[a|[b]]].", "[b].", [("A", "[b]")], {}),
     "nested": ("[[a|b [[c]] d]].", "a|b c d.", [("C", "c")], {"nested": 1}),
@@ -74,7 +76,7 @@ CASES = {
     "nowiki list": ("<nowiki>* a</nowiki>", "* a", [], {}),
     "formula": ("where <math>m</math> is <chem>H2O</chem>", "where formula_1 is formula_2", [], {}),
     "gallery": ("A <gallery>\nFile:B.png|[[c]]\n</gallery>", "A", [], {"in_extension": 1}),
-    "source code": ("A <syntaxhighlight lang='c'>a[[0]]</syntaxhighlight> b <code>x</code>", "A b x", [], {"in_extension": 1}),
+    "source code": ("A <source lang='c'>a[[0]]</source> b <code>x</code>", "A b x", [], {"in_extension": 1}),
     "tags": ("a<sub>2</sub> <span class='x'>b</span> <small>c</small> 1 < 2 > 0", "a2 b c 1 < 2 > 0", [], {}),
     "block tags": ("a<blockquote>b</blockquote>c<br>d", "a\n\nb\n\nc d", [], {}),
     "link in an attribute": ("<span title='[[a]]'>b</span>", "b", [], {"in_tag": 1}),
@@ -134,9 +136,10 @@ def test_titles():
 
 PIECES = [
     "[[", "]]", "{{", "}}", "{|\n", "\n|}", "|", "<ref>", "</ref>", "<ref/>", "<!--", "-->", "<nowiki>", "</nowiki>",
-    "''", "'''", "\n", "\n\n", "\n*", "\n==", "==\n", "=", "File:", "Category:", "fr:", "#", ":", "[http://a b]", "[", "]",
-    "a", "B c", "(", ")", ",", " ", "&lt;", "&#1;", "&amp;", "<br>", "<div>", "<table>", "</table>", "-{", "}-", "__TOC__",
-    "lang|x|", "\x01", "\x02", "\x03", "é", "日", "\u00a0", "<math>", "</math>", "{{{", "}}}", "<span title='", "'>",
+    "''", "'''", "\n", "\n\n", "\n*", "\n==", "==\n", "=", "File:", "Category:", "fr:", "#", ":", "[http://a b]", "[",
+    "]", "a", "B c", "(", ")", ",", " ", "&lt;", "&#1;", "&amp;", "<br>", "<div>", "<table>", "</table>", "-{", "}-",
+    "__TOC__", "lang|x|", "\x01", "\x02", "\x03", "é", "日", "\u00a0", "<math>", "</math>", "{{{", "}}}",
+    "<span title='", "'>",
 ]  # fmt: skip
 
 
@@ -173,28 +176,42 @@ def test_hostile_repetition_is_finished(token):
         faulthandler.cancel_dump_traceback_later()
 
 
-@pytest.mark.real
-@pytest.mark.parametrize("name", ["gensim_enwiki_shortened", "dbpedia_minidump_en", "gensim_enwiki-table-markup"])
-def test_real_pages_leave_no_markup_and_agree_with_mwparserfromhell(real, name):
-    """Every ``[[`` is one link in both; the parser also counts those it can read inside what we cut as a whole."""
-    mwparserfromhell = pytest.importorskip("mwparserfromhell")
-    from linkbert.documents.mediawiki import read_pages
-    from linkbert.documents.sources import Source
+def real_articles(real, name):
+    source = Source(real / "wikidumps" / f"{name}.xml.bz2")
+    return [(site, page) for site, page in read_pages(source) if not page.namespace and not page.redirect]
 
-    left, ours, theirs, compared = Counter(), 0, 0, 0
-    for site, raw in read_pages(Source(real / "wikidumps" / f"{name}.xml.bz2")):
-        if raw.namespace or raw.redirect:
-            continue
+
+SAMPLES = ["gensim_enwiki_shortened", "dbpedia_minidump_en", "gensim_enwiki-table-markup", "gensim_bgwiki_shortened"]
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", SAMPLES)
+def test_real_pages_leave_no_markup(real, name):
+    left: Counter[str] = Counter()
+    for site, raw in real_articles(real, name):
         page = to_text(raw.text, site)
         assert accounted(raw.text, page), raw.title
-        for token in ("[[", "]]", "{{", "}}", "<ref", "'''", "\n|", "\n*", "\n==", "  ", "</"):
+        for token in ("[[", "]]", "{{", "}}", "<ref", "'''", "\n|", "\n*", "\n==", "  ", "</", "&nbsp;"):
             left[token] += page.text.count(token)
         for link in page.links:
             anchor = page.text[link.start : link.end]
             assert anchor == anchor.strip() != "" and "\n" not in anchor
-        if compared < 12:
-            compared += 1
-            ours += len(page.links) + sum(page.dropped.values())
-            theirs += len(mwparserfromhell.parse(raw.text).filter_wikilinks())
     assert not any(left.values()), left
-    assert 0.97 < theirs / ours < 1.03, (ours, theirs)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", SAMPLES[:3])
+def test_real_links_agree_with_mwparserfromhell(real, name):
+    """Every ``[[`` is a link here; the parser misses the few that it cannot read, so nearly the same number."""
+    parse = pytest.importorskip("mwparserfromhell").parse
+    ours = theirs = 0
+    targets: list[tuple[set[str], set[str]]] = []
+    for site, raw in real_articles(real, name)[:10]:
+        page = to_text(raw.text, site)
+        ours += len(page.links) + sum(page.dropped.values())
+        links = parse(raw.text).filter_wikilinks()
+        theirs += len(links)
+        targets.append(({link.target for link in page.links}, {site.resolve(str(link.title))[1] for link in links}))
+    assert 0.98 < theirs / ours <= 1.0, (ours, theirs)
+    for kept, all_titles in targets:
+        assert kept <= all_titles

@@ -11,8 +11,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import download_file
 import pytest
+
+import download_file
 from linkbert.download import Expected, checksum_of, download, local_path, read_checksums
 from linkbert.errors import UserError
 from linkbert.transfer import Patience
@@ -172,7 +173,9 @@ def test_md5_is_checked_and_told(remote: Remote, tmp_path: Path) -> None:
         download(remote.url, tmp_path / "again.bin", Expected(md5="1" * 32), patience=QUICK)
 
 
-@pytest.mark.parametrize("text", ["MD5(file.bin)= {}\n", "{}  file.bin\n", "{}"])
+@pytest.mark.parametrize(
+    "text", ["MD5(file.bin)= {}\n", "{}  file.bin\n", "{}", f"{'a' * 32}  other-file.bin\n{{}} *file.bin\n"]
+)
 def test_publishers_md5_companion(remote: Remote, tmp_path: Path, text: str) -> None:
     companion = remote.url + ".md5"
     remote.texts["/file.bin.md5"] = text.format(hashlib.md5(CONTENT).hexdigest())

@@ -7,8 +7,9 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import download_hub as script
 import pytest
+
+import download_hub as script
 from linkbert.errors import UserError
 from linkbert.files import read_meta
 from linkbert.hub import download_hub, needed
@@ -142,6 +143,7 @@ def test_hub_protocol_then_offline_from_the_cache(
 ) -> None:
     download_hub("org/name", COMMIT, "model", tmp_path / "out", endpoint=server)
     check(tmp_path / "out")
+    assert read_meta(tmp_path / "out")["commit"] == COMMIT
     assert not any(file.is_symlink() for file in (tmp_path / "out").iterdir())
     from huggingface_hub import constants
 

@@ -42,7 +42,9 @@ def test_entity_f1_equals_seqeval(scheme):
         gold = [rng.choice(SCHEMES[scheme], size=n).tolist() for n in lengths]
         # Mostly right predictions, so that matches occur; sometimes nothing is predicted.
         keep = rng.choice([0.0, 0.7, 1.0])
-        predicted = [[tag if rng.random() < keep else str(rng.choice(SCHEMES[scheme])) for tag in tags] for tags in gold]
+        predicted = [
+            [tag if rng.random() < keep else str(rng.choice(SCHEMES[scheme])) for tag in tags] for tags in gold
+        ]
         if rng.random() < 0.1:
             predicted = [["O"] * n for n in lengths]
         expected = [metric(gold, predicted, zero_division=0) for metric in (f1_score, precision_score, recall_score)]

@@ -35,8 +35,8 @@ def reference_scores(prediction, golds):
     return best_exact, best_f1
 
 
-WORDS = ["the", "a", "an", "The", "A.", "cat", "Cat's", "CAT", "42", "4.2", "—", "é", "É", "ﬁn", "İ", "the-cat", "", " ",
-         "\u00a0", "«a»", "theatre", "...", "U.S.", "a_b", "naïve", "日本", "\t", "an\nthe"]  # fmt: skip
+WORDS = ["the", "a", "an", "The", "A.", "cat", "Cat's", "CAT", "42", "4.2", "—", "é", "É", "ﬁn", "İ", "the-cat", "",
+         " ", "\u00a0", "«a»", "theatre", "...", "U.S.", "a_b", "naïve", "日本", "\t", "an\nthe"]  # fmt: skip
 
 
 def random_answer(rng):

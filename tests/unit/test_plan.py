@@ -79,7 +79,7 @@ def test_the_hash_of_a_score_follows_the_model_it_was_made_with():
     def batches(change):
         config = configuration()
         change(config)
-        return {model: batch for model, batch in Plan(config, ROOT).jobs}
+        return dict(Plan(config, ROOT).jobs)
 
     before = batches(lambda config: None)
     assert before == batches(lambda config: config["hardware"].update(pretrain_threads=3))
@@ -118,7 +118,12 @@ def test_the_most_specific_recipe_wins():
             **dict.fromkeys(("length", "weight_decay", "beta1", "beta2", "epsilon", "seeds"), ""),
         }
 
-    rows = [row("*", "*", "*", "1"), row("tiny", "glue", "*", "2"), row("*", "*", "cola", "3"), row("*", "*", "*", "4", "b")]
+    rows = [
+        row("*", "*", "*", "1"),
+        row("tiny", "glue", "*", "2"),
+        row("*", "*", "cola", "3"),
+        row("*", "*", "*", "4", "b"),
+    ]
     assert choose(rows, ["a"], "tiny", "glue", "cola")["learning_rate"] == "3"
     assert choose(rows, ["a"], "tiny", "glue", "rte")["learning_rate"] == "2"
     assert choose(rows, ["a"], "base", "glue", "rte")["learning_rate"] == "1"

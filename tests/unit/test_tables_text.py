@@ -16,9 +16,9 @@ from linkbert.tables.html import html
 from linkbert.tables.layout import number, signed, tally
 from linkbert.tables.published import read_published
 from linkbert.tables.scores import load_scores
-from linkbert.tables.summary import read_documents, summarize
 from linkbert.tables.summary import html as summary_html
 from linkbert.tables.summary import markdown as summary_markdown
+from linkbert.tables.summary import read_documents, summarize
 from linkbert.tables.text import latex, markdown, tsv
 
 NOTE = "Demo: a generated world."
@@ -104,7 +104,7 @@ def test_sections_head_transposed_tables(make):
 
 def test_table_of_one_column_is_wide(make):
     page = markdown(make(columns=TABLE["columns"][:1]))
-    assert re.search(r"\| Model +\| One, ours +\| paper +\| difference +\|", page)
+    assert re.search(r"\| Model +\| +One, ours +\| paper +\| difference +\|", page)
     assert re.search(r"\| Small +\| +60\.5 ± 0\.7 \| +60\.4 \| +\+0\.1 ✓ \|", page)
     assert re.search(r"\| Cited +\| +\| +50\.0 \| +\|", page)
 

@@ -23,7 +23,7 @@ def ids(folder):
     return {split: [example["id"] for example in read_examples(folder, split)] for split in SPLITS}
 
 
-NER = "-DOCSTART-\tO\n\nFlu\tB-Disease\nvirus\tI-Disease\n\n\"\tO\nGout\tB\u2013x\n\nBad\n.\tO\n\n"
+NER = '-DOCSTART-\tO\n\nFlu\tB-Disease\nvirus\tI-Disease\n\n"\tO\nGout\tB\u2013x\n\nBad\n.\tO\n\n'
 
 
 def test_ner_keeps_the_first_letter_of_tags_and_whole_sentences(tmp_path):
@@ -55,16 +55,16 @@ def test_ebm_nlp_counts_words_and_divides_by_abstract(tmp_path):
     assert read_examples(tmp_path / "out", "dev")[0]["tokens"][0].startswith("Adults")
 
 
-TITLE, ABSTRACT = "Zaprol binds kinase Q.", "Zaprol blocks Q. Bexin raises zaprolase. Bexin acts. Q rests."
+TITLE, ABSTRACT = "Zaprol binds kinase Qin.", "Zaprol blocks Qin. Bexin raises zaprolase. Bexin acts. Qin rests."
 TEXT = f"{TITLE}\t{ABSTRACT}"
 
 
 def chemprot_part(part, order="{part}_{table}"):
     mentions = [
         ("T1", "CHEMICAL", 0, "Zaprol"),
-        ("T2", "GENE-Y", 13, "kinase Q"),
+        ("T2", "GENE-Y", 13, "kinase Qin"),
         ("T3", "CHEMICAL", TEXT.index("Zaprol blocks"), "Zaprol"),
-        ("T4", "GENE-N", TEXT.index("Q. Bexin"), "Q"),
+        ("T4", "GENE-N", TEXT.index("Qin. Bexin"), "Qin"),
         ("T5", "CHEMICAL", TEXT.index("Bexin raises"), "Bexin"),
         ("T6", "CHEMICAL", TEXT.index("zaprolase"), "zaprol"),
         ("T7", "GENE-Y", TEXT.index("zaprolase"), "zaprolase"),
@@ -91,7 +91,7 @@ def test_chemprot_pairs_within_sentences(tmp_path):
     }
     assert meta["dropped"]["train.relation_across_sentences"] == 1
     assert meta["dropped"]["train.entity_not_at_offset"] == 1
-    assert "test: 1 relation lines contradict an earlier one of the same pair; the last decides" in meta["warnings"]
+    assert "test: 1 relation lines contradict an earlier one of their pair; the last decides" in meta["warnings"]
     with pytest.raises(UserError, match="unknown option sentences 'spacy'"):
         prepare("c", "chemprot", {"archive": tmp_path / "c"}, {"sentences": "spacy"}, 0, tmp_path / "x")
 
@@ -144,7 +144,8 @@ def test_ddi_pairs_labels_and_parts(tmp_path):
     assert train[2]["text_a"] == "@DRUG-DRUG$ Bexin <2 & more."
     assert train[2]["label"] == "DDI-int"
     assert meta["dropped"] == {"test.broken_row": 1}
-    assert [meta["counts"][split] for split in SPLITS] == [54, 6, 2]  # 18 : 2 documents, as 624 : 90
+    assert "train: 20 pairs that interact have no type; they are labelled DDI-int" in meta["warnings"]
+    assert [meta["counts"][split] for split in SPLITS] == [51, 9, 2]  # 17 : 3 documents, as 624 : 90
     documents = [{name.split(".s")[0] for name in names} for names in ids(tmp_path / "out").values()]
     assert not documents[0] & documents[1]
     (tmp_path / "lists.json").write_text(json.dumps({"train": ["M.d0"], "dev": ["M.d1", "M.d99"]}))
@@ -163,9 +164,7 @@ def test_gad_has_a_header_in_one_file_and_keeps_its_order(tmp_path):
     meta = prepare("g", "gad", files, {}, 0, tmp_path / "out")
     assert [meta["counts"][split] for split in SPLITS] == [16, 2, 1]
     assert read_examples(tmp_path / "out", "dev")[0]["text_a"] == "@GENE$ and @DISEASE$ 16."
-    assert read_examples(tmp_path / "out", "test")[0] == {"id": "test-0", "text_a": "@GENE$ alone.", "label": "1"} or (
-        read_examples(tmp_path / "out", "test")[0]["text_a"] == "@GENE$ alone."
-    )
+    assert [(e["text_a"], e["label"]) for e in read_examples(tmp_path / "out", "test")] == [("@GENE$ alone.", "1")]
     assert meta["dropped"] == {"test.unknown_label": 1}
 
 
@@ -197,7 +196,9 @@ def test_biosses_is_the_mean_of_annotators(tmp_path):
     meta = prepare("b", "biosses", files, {}, 0, tmp_path / "out")
     assert [meta["counts"][split] for split in SPLITS] == [6, 2, 2]
     assert read_examples(tmp_path / "out", "train")[0]["label"] == 2.0
-    assert sorted(sum(ids(tmp_path / "out").values(), [])) == sorted(f"pair-{n}" for n in range(1, 11))
+    assert sorted(name for names in ids(tmp_path / "out").values() for name in names) == sorted(
+        f"pair-{n}" for n in range(1, 11)
+    )
     prepare("b", "biosses", biosses(tmp_path / "two", annotators=2), {}, 0, tmp_path / "mean")
     example = {e["id"]: e for split in SPLITS for e in read_examples(tmp_path / "mean", split)}["pair-4"]
     assert (example["text_a"], example["label"]) == ("Cells grow 4 .", 2.0)  # scores 4 and 0
@@ -210,7 +211,9 @@ def test_biosses_is_the_mean_of_annotators(tmp_path):
 
 def test_biosses_counts_pairs_without_scores_and_refuses_other_files(tmp_path):
     files = biosses(tmp_path / "b")
-    word_file(tmp_path / "b/Annotator-Scores.docx", [["No", "A"], *([str(n), "x" if n == 1 else "2"] for n in range(1, 10))])
+    word_file(
+        tmp_path / "b/Annotator-Scores.docx", [["No", "A"], *([str(n), "x" if n == 1 else "2"] for n in range(1, 10))]
+    )
     meta = prepare("b", "biosses", files, {}, 0, tmp_path / "out")
     assert meta["dropped"] == {"all.broken_row": 2}
     (tmp_path / "b/Annotator-Scores.docx").write_text("not a zip")

@@ -7,7 +7,9 @@ from linkbert.tasks.base import GLUE_TASKS
 from linkbert.tasks.prepare import prepare, read_examples
 
 TRAP = '" unbalanced  he said '  # csv's quoting would swallow the next rows
-NLI = "index\tsentence1\tsentence2\tlabel\n0\tIt rained.\tIt was dry.\tnot_entailment\n1\tIt rains.\tRain.\tentailment\n"
+NLI = (
+    "index\tsentence1\tsentence2\tlabel\n0\tIt rained.\tIt was dry.\tnot_entailment\n1\tIt rains.\tRain.\tentailment\n"
+)
 MNLI = (
     "index\tpromptID\tpairID\tgenre\tsentence1_binary_parse\tsentence1\tsentence2\tlabel1\tgold_label\n"
     "0\t1\t1n\tfiction\t(x)\tIt rains.\tRain.\tentailment\tentailment\n"
@@ -32,7 +34,9 @@ FILES = {
         "dev.tsv": "index\tgenre\tsentence1\tsentence2\tscore\n0\tx\tA.\tA.\t5.000\n",
     },
     "mnli": {"train.tsv": MNLI, "dev_matched.tsv": MNLI, "dev_mismatched.tsv": MNLI},
-    "qnli": {f"{split}.tsv": "index\tquestion\tsentence\tlabel\n0\tWho?\tHe.\tentailment\n" for split in ("train", "dev")},
+    "qnli": {
+        f"{split}.tsv": "index\tquestion\tsentence\tlabel\n0\tWho?\tHe.\tentailment\n" for split in ("train", "dev")
+    },
     "rte": {f"{split}.tsv": NLI for split in ("train", "dev")},
 }
 
@@ -56,7 +60,13 @@ def test_every_task_is_read_and_its_test_is_dev(tmp_path, task):
 
 
 def test_quotation_marks_are_text_and_ends_are_stripped(tmp_path):
-    for task, field in {"cola": "text_a", "sst2": "text_a", "qqp": "text_a", "stsb": "text_a", "mrpc": "text_a"}.items():
+    for task, field in {
+        "cola": "text_a",
+        "sst2": "text_a",
+        "qqp": "text_a",
+        "stsb": "text_a",
+        "mrpc": "text_a",
+    }.items():
         prepare(task, f"glue_{task}", glue_folder(tmp_path, task), {}, 0, tmp_path / f"out-{task}")
         assert read_examples(tmp_path / f"out-{task}", "train")[0][field] == TRAP.strip()
 

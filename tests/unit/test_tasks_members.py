@@ -83,7 +83,7 @@ def test_two_candidates_at_one_depth_are_refused(tmp_path):
     for fold in "12":
         (tmp_path / fold).mkdir()
         (tmp_path / fold / "train.tsv").write_text("x")
-    with pytest.raises(UserError, match="two members could be 'train.tsv'"):
+    with pytest.raises(UserError, match=r"two members could be 'train.tsv'"):
         read_member(tmp_path, "train.tsv")
     assert read_member(tmp_path, "2/train.tsv") == b"x"
 

@@ -124,7 +124,11 @@ def squad_file(path, articles, contexts=3, questions=2):
         paragraphs = []
         for c in range(contexts):
             qas = [
-                {"id": f"{a}-{c}-{q}", "question": "Who?", "answers": [{"text": f"Person{a}{c}", "answer_start": 9}] * 2}
+                {
+                    "id": f"{a}-{c}-{q}",
+                    "question": "Who?",
+                    "answers": [{"text": f"Person{a}{c}", "answer_start": 9}] * 2,
+                }
                 for q in range(questions)
             ]
             paragraphs.append({"context": f"Story {a}: Person{a}{c} went home.", "qas": qas})

@@ -12,7 +12,7 @@ TOKENIZER = ("tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_to
 
 
 def adopt(hub: Path, tokenizer: Path, output: Path) -> None:
-    """Make a model folder from a hub folder and a prepared tokenizer. Weights are linked where the file system permits."""
+    """Make a model folder from a hub folder and a prepared tokenizer; weights are linked where that is possible."""
     weights = [name for name in WEIGHTS if (hub / name).exists()]
     if not weights:
         raise UserError(f"{hub}: no weights found. Known files: {', '.join(WEIGHTS)}.")

@@ -49,7 +49,14 @@ def audit(
         raise UserError(f"{instances}: holds no instance files.")
     inputs = {"tokens": meta_fingerprint(tokens)} | ({"graph": meta_fingerprint(graph)} if graph else {})
     foreign = [name for name, found in inputs.items() if meta["inputs"].get(name, found) != found]
-    checks = [Check("meta.json", "inputs", not foreign, f"not the ones sampled from: {foreign}" if foreign else ", ".join(inputs))]
+    checks = [
+        Check(
+            "meta.json",
+            "inputs",
+            not foreign,
+            f"not the ones sampled from: {foreign}" if foreign else ", ".join(inputs),
+        )
+    ]
     written = set(meta["files"])
     same = written == {file.name for file in files}
     checks.append(Check("meta.json", "files", same, f"{len(files)} present, {len(written)} written"))
@@ -68,6 +75,8 @@ def audit(
 def _content(corpus: Tokens, graph: Graph | None, rows: np.ndarray, file: str, meta: dict[str, Any]) -> Iterator[Check]:
     parameters = meta["parameters"]
     a, b = (corpus.document_of(rows[f"{segment}_start"]) for segment in "ab")
+    anchors, count = np.unique(rows["a_start"], return_counts=True)
+    yield Check(file, "anchors distinct", len(anchors) == len(rows), f"{int((count - 1).sum()):,} repeated")
     yield from _relations(corpus, graph, rows, a, b, file, parameters["link_scope"])
     yield from _mixture(rows, file, meta)
     excluded = held_out(len(corpus), parameters["seed"], parameters["heldout"])
@@ -93,8 +102,6 @@ def _shape(corpus: Tokens, rows: np.ndarray, file: str, length: int) -> Iterator
         yield check(f"segment {segment.upper()} inside the corpus", outside)
         first, last = (corpus.document_of(np.where(outside, 0, token)) for token in (start, end - 1))
         yield check(f"segment {segment.upper()} inside one document", outside | (first != last))
-    anchors, count = np.unique(rows["a_start"], return_counts=True)
-    yield Check(file, "anchors distinct", len(anchors) == len(rows), f"{int((count - 1).sum()):,} repeated")
 
 
 def _relations(

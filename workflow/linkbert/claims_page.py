@@ -62,7 +62,7 @@ def _verdict(verdict: str) -> str:
 
 
 def _number(column: int) -> str:
-    return ' class="number"' if column > 3 else ""
+    return ' class="number"' if column > 2 else ""
 
 
 def _rows(judged: Judged) -> Iterable[tuple[bool, list[str], str]]:
@@ -110,9 +110,7 @@ def html(judged: Judged) -> str:
     rows = []
     for is_part, cells, verdict in _rows(judged):
         title = f'<span class="quiet">· {escape(cells[0])}</span>' if is_part else escape(cells[0])
-        texts = "".join(
-            f"<td{'' if index == 0 else ' class=number'}>{escape(cell)}</td>" for index, cell in enumerate(cells[1:])
-        )
+        texts = "".join(f"<td{_number(index)}>{escape(cell)}</td>" for index, cell in enumerate(cells[1:], 2))
         chip = f'<td><span class="chip {_CLASSES[verdict]}">{_verdict(verdict)}</span></td>'
         rows.append(f'<tr{"" if is_part else " class=rule"}><th scope="row">{title}</th>{chip}{texts}</tr>')
     missing = _missing(judged)

@@ -21,6 +21,8 @@ from linkbert.transfer import BLOCK, Patience, fetch, fetch_text
 
 log = logging.getLogger(__name__)
 
+_MD5 = re.compile(r"(?<![0-9a-fA-F])[0-9a-fA-F]{32}(?![0-9a-fA-F])")
+
 
 @dataclass(frozen=True)
 class Expected:
@@ -81,8 +83,9 @@ def download(
     if checksums:
         expected = Expected(sha256=checksum_of(output.name, read_checksums(checksums, patience), checksums))
     elif md5_url:
-        companion = _joined(mirror, urllib.parse.urlsplit(md5_url).path.rsplit("/", 1)[-1]) if mirror else md5_url
-        expected = Expected(expected.sha256, _md5_in(read_text(companion, patience), companion), expected.size)
+        companion = _joined(mirror, _last(md5_url)) if mirror else md5_url
+        digest = _md5_in(read_text(companion, patience), _last(url), companion)
+        expected = Expected(expected.sha256, digest, expected.size)
     if (expected.sha256 or expected.md5) and output.is_file() and not expected.mismatches(output):
         log.info("%s: already here and verified", output)
         return output
@@ -148,12 +151,19 @@ def _joined(prefix: str, name: str) -> str:
     return f"{prefix.rstrip('/')}/{quoted}"
 
 
-def _md5_in(text: str, source: str) -> str:
-    """The digest in a companion file: ``MD5(name)= hex`` (NLM), ``hex  name`` (md5sum), or the digest alone."""
-    match = re.search(r"(?<![0-9a-fA-F])[0-9a-fA-F]{32}(?![0-9a-fA-F])", text)
-    if not match:
-        raise UserError(f"{source}: no MD5 digest in it, found '{text[:80].strip()}'.")
-    return match[0].lower()
+def _last(url: str) -> str:
+    """The file name of a URL."""
+    return urllib.parse.unquote(urllib.parse.urlsplit(url).path.rsplit("/", 1)[-1])
+
+
+def _md5_in(text: str, name: str, source: str) -> str:
+    """A file's digest in a companion: ``MD5(name)= hex`` (NLM), ``hex  name`` (md5sum, of many files), or it alone."""
+    found = [(line, match[0].lower()) for line in text.splitlines() if (match := _MD5.search(line))]
+    if len(found) > 1:
+        found = [(line, digest) for line, digest in found if name in re.split(r"[\s()*]+", line)]
+    if len(found) != 1:
+        raise UserError(f"{source}: no MD5 digest of '{name}' in it, found '{text[:80].strip()}'.")
+    return found[0][1]
 
 
 def _digest(path: Path, name: str) -> str:

@@ -50,7 +50,9 @@ def download_hub(
     endpoint: str | None = None,
     patience: Patience | None = None,
 ) -> dict[str, Any]:
-    """Bring ``org/name`` at a commit to the folder `output`; return its meta.json, with the sha256 of every file.
+    """Bring ``org/name`` at a commit to the folder `output`; return its meta.json.
+
+    It holds the sha256 of every file and, from the hub itself, the commit that was found.
 
     `mirror`: a prefix; the files are those of ``<mirror>/hub/<org>/<name>/`` (over http its ``files.txt`` names them).
     `checksums`: a SHA256SUMS file whose names are relative to the mirror (``hub/<org>/<name>/<file>``).
@@ -69,10 +71,11 @@ def download_hub(
         raise unknown(repository, "kind", kind, PATTERNS)
     patience = patience or Patience()
     with atomic_folder(output) as folder:
+        found = {}
         if mirror:
             _from_mirror(repository, kind, folder, mirror.rstrip("/"), checksums, patience)
         else:
-            _from_hub(repository, revision, kind, folder, endpoint)
+            found["commit"] = _from_hub(repository, revision, kind, folder, endpoint)
             _verify(repository, folder, checksums, patience)
         if kind == "model":
             _check_model(repository, folder)
@@ -82,6 +85,7 @@ def download_hub(
             "download",
             parameters={"repository": repository, "revision": revision, "kind": kind},
             counts={"files": len(files), "bytes": sum(file.stat().st_size for file in files)},
+            **found,
             sha256={file.relative_to(folder).as_posix(): sha256_of(file) for file in files},
         )
 
@@ -109,8 +113,11 @@ def _from_mirror(
         download(f"{mirror}/{base}/{name}", folder / name, expected, patience=patience)
 
 
-def _from_hub(repository: str, revision: str, kind: str, folder: Path, endpoint: str | None) -> None:
-    """Through the hub's own cache, which resumes after a kill and serves offline; then copied, without its links."""
+def _from_hub(repository: str, revision: str, kind: str, folder: Path, endpoint: str | None) -> str:
+    """Fill `folder` and return the commit that the revision stands for.
+
+    Through the hub's own cache, which resumes after a kill and serves offline; then copied, without its links.
+    """
     # A slow import (httpx and more) that the mirror does not need.
     from huggingface_hub import HfApi, constants, snapshot_download
     from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
@@ -143,6 +150,7 @@ def _from_hub(repository: str, revision: str, kind: str, folder: Path, endpoint:
     for name in chosen:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(cached / name, folder / name)
+    return cached.name  # the cache names a snapshot by its commit
 
 
 def _cached(repository: str, kind: str, where: dict[str, Any]) -> tuple[Path, list[str]]:

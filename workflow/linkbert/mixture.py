@@ -31,12 +31,13 @@ def fit(kinds: np.ndarray, mixture: np.ndarray) -> np.ndarray:
     kinds; where it cannot (too few anchors hold links, say), it tends to the nearest one in relative entropy.
     """
     weights = np.where(mixture > 0, 1.0, 0.0)
+    share = np.zeros(3)
     for _ in range(_TURNS):
-        share = realised(kinds, weights)
+        before, share = share, realised(kinds, weights)
         factor = np.divide(mixture, share, out=np.ones(3), where=share > 0)
         weights = weights * factor
         weights = np.where(mixture > 0, np.maximum(weights / weights.max(), _LEAST), 0.0)
-        if np.abs(np.where(share > 0, share - mixture, 0)).max() < 1e-9:
+        if np.abs(share - before).max() < 1e-9:  # also where the mixture is out of reach and weights go on growing
             break
     return weights
 

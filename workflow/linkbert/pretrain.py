@@ -34,6 +34,21 @@ class Interrupted(Exception):
     """A scheduler asked the run to stop; its state is saved."""
 
 
+class StopRequest:
+    """Whether a scheduler asked this process to stop, by SIGTERM or SIGUSR1."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def listen(self) -> None:
+        """From now on such a signal no longer ends the process, but is remembered."""
+        for number in (signal.SIGTERM, signal.SIGUSR1):
+            signal.signal(number, self._ask)
+
+    def _ask(self, number: int, frame: Any) -> None:
+        self.asked = True
+
+
 @dataclass(frozen=True)
 class Step:
     """The data of one optimizer step on one rank."""
@@ -48,6 +63,7 @@ class Trainer:
     Args:
         model: on the device already.
         checkpoints: where its state is kept; None keeps none.
+        stop: watched after every step.
     """
 
     def __init__(
@@ -61,10 +77,11 @@ class Trainer:
         checkpoints: Checkpoints | None = None,
         heldout: Heldout | None = None,
         techniques: Techniques | None = None,
+        stop: StopRequest | None = None,
     ):
         self.model, self.recipe, self.corpus, self.vocabulary = model, recipe, corpus, vocabulary
         self.device, self.world, self.checkpoints, self.heldout = device, world or World(), checkpoints, heldout
-        self.techniques = techniques or Techniques()
+        self.techniques, self.stop = techniques or Techniques(), stop or StopRequest()
         if not recipe.relations:
             # Heads without an objective keep their initialization; decay must not touch them.
             model.relation.requires_grad_(False)
@@ -80,7 +97,6 @@ class Trainer:
         self.curve: list[dict[str, Any]] = []
         self.evaluations: list[dict[str, Any]] = []
         self.waited = 0.0  # seconds spent waiting for data
-        self._stop = False
         # Since the last line of the curve: sums of both losses, of the norm, and steps.
         self._sums = torch.zeros(3, dtype=torch.float64, device="cpu" if device.type == "mps" else device)
         self._since, self._since_tokens = 0, 0
@@ -297,20 +313,10 @@ class Trainer:
             parts.append(f"MFU {100 * used:.1f} % of bf16 peak")
         return ", ".join(parts)
 
-    # Signals ---------------------------------------------------------------------------------------------------------
-
-    def listen(self) -> None:
-        """Save and stop at the end of the step in which SIGTERM or SIGUSR1 arrives."""
-        for number in (signal.SIGTERM, signal.SIGUSR1):
-            signal.signal(number, self._ask)
-
-    def _ask(self, number: int, frame: Any) -> None:
-        self._stop = True
-
     def yield_to_signal(self) -> None:
         """Save and raise where any rank was asked to stop."""
-        asked = torch.tensor(float(self._stop), device=self.device) if self.world.size > 1 else None
-        if not (self._stop if asked is None else bool(self.world.largest(asked))):
+        asked = torch.tensor(float(self.stop.asked), device=self.device) if self.world.size > 1 else None
+        if not (self.stop.asked if asked is None else bool(self.world.largest(asked))):
             return
         self.save()
         if self.checkpoints:

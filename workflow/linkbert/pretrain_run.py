@@ -18,7 +18,7 @@ from linkbert.flops import peak_of
 from linkbert.masking import Vocabulary
 from linkbert.model import BertForPreTraining, ModelConfig
 from linkbert.model_folder import write_model
-from linkbert.pretrain import EXIT_RETRY, Interrupted, Trainer, set_deterministic
+from linkbert.pretrain import EXIT_RETRY, Interrupted, StopRequest, Trainer, set_deterministic
 from linkbert.pretraining_data import Corpus, heldout_rows, open_source
 from linkbert.pretraining_recipe import Recipe
 from linkbert.rng import key_of
@@ -148,6 +148,8 @@ def pretrain(name: str, recipe: Recipe, paths: Paths, threads: int | None = None
 
 
 def _pretrain(name: str, recipe: Recipe, paths: Paths, device: torch.device, world: World) -> int:
+    stop = StopRequest()
+    stop.listen()
     vocabulary = read_vocabulary(paths.tokenizer)
     inputs = paths.inputs()
     if not paths.sources:
@@ -178,11 +180,10 @@ def _pretrain(name: str, recipe: Recipe, paths: Paths, device: torch.device, wor
     world.wait()
     try:
         corpus = Corpus(sources, recipe.seed)
-        trainer = Trainer(model, recipe, corpus, vocabulary, device, world, checkpoints, heldout)
+        trainer = Trainer(model, recipe, corpus, vocabulary, device, world, checkpoints, heldout, stop=stop)
         if (state := checkpoints.load()) is not None:
             trainer.restore(state)
             log.info("continuing at step %d", trainer.step)
-        trainer.listen()
         try:
             trainer.train()
         except Interrupted:

@@ -112,8 +112,8 @@ class Sampler:
         documents = np.flatnonzero(self.usable)
         size = np.cumsum(np.diff(self.bounds)[documents])
         if len(size) and size[-1] > _PILOT_TOKENS:
-            share = _PILOT_TOKENS / size[-1]
-            documents = documents[self._uniform("pilot", "", documents) < share]
+            part = documents[self._uniform("pilot", "", documents) < _PILOT_TOKENS / size[-1]]
+            documents = part if len(part) else documents
         weights = np.where(self.sampling.mixture > 0, self.sampling.mixture, 0.0)
         kinds = np.zeros(8)
         for _ in range(_PILOT_TURNS):
@@ -137,7 +137,7 @@ class Sampler:
             follow = anchors.b_end
             # A sentence that the end of B cuts is met again, as the beginning of the next A.
             before = self._boundary(follow, "right")
-            follow = np.where(before > anchors.end, before, follow)
+            follow = np.where(before >= anchors.end, before, follow)
             at = np.where(anchors.relation == CONTIGUOUS, follow, anchors.end)
             more = at < self.bounds[document + 1]
             at, document = at[more], document[more]

@@ -41,9 +41,7 @@ def write_tokens(folder: Path, words: int, tokens: int, seed: int = 0) -> None:
         write_meta(temporary, "tokens", counts={"tokens": tokens}, parameters={"seed": seed})
 
 
-def sample_instances(
-    count: int, tokens: int, length: int, relations: int, seed: int, full: float = 0.9
-) -> np.ndarray:
+def sample_instances(count: int, tokens: int, length: int, relations: int, seed: int, full: float = 0.9) -> np.ndarray:
     """Instances of at most `length` tokens with [CLS] and [SEP]; the share `full` of them are that long."""
     draws = generator(seed, "synthetic", "instances")
     room = np.where(draws.random(count) < full, length, draws.integers(min(16, length), length + 1, count)) - 3

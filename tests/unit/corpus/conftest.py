@@ -44,7 +44,8 @@ def write_folder(folder: Path, rows: Sequence[Row], redirects: Sequence[tuple[st
 def invent(documents: int = 120, seed: int = 5, sentences: tuple[int, int] = (1, 30)) -> list[Row]:
     """Documents of nonsense words with links: mostly anchored, some of the whole document, many to one hub."""
     dice = random.Random(seed)
-    words = ["".join(dice.choice("bdfgklmnprst") + dice.choice("aeiou") for _ in range(dice.randint(1, 3))) for _ in range(400)]
+    syllables = [consonant + vowel for consonant in "bdfgklmnprst" for vowel in "aeiou"]
+    words = ["".join(dice.choices(syllables, k=dice.randint(1, 3))) for _ in range(400)]
     rows: list[Row] = []
     for number in range(documents):
         text, links = "", []

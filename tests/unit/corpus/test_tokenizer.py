@@ -61,7 +61,8 @@ def test_capital_letters_in_the_vocabulary_mean_cased(tmp_path: Path) -> None:
 
 def test_the_configuration_wins_over_the_tokenizer_file(tmp_path: Path, words: list[str]) -> None:
     prepare_tokenizer(release(tmp_path / "hub", words), tmp_path / "first")
-    copy = release(tmp_path / "copy", words, tokenizer_config=json.dumps({"do_lower_case": False, "model_max_length": 1e30}))
+    settings = json.dumps({"do_lower_case": False, "model_max_length": 1e30})
+    copy = release(tmp_path / "copy", words, tokenizer_config=settings)
     (copy / "tokenizer.json").write_bytes((tmp_path / "first" / "tokenizer.json").read_bytes())
     tokenizer = prepare_tokenizer(copy, tmp_path / "second")
     assert tokenizer.encode("THE the", add_special_tokens=False).tokens == ["[UNK]", "the"]
@@ -101,7 +102,7 @@ def test_a_broken_release_is_told_and_leaves_nothing(tmp_path: Path, files: dict
 
 def nonsense(documents: int = 60) -> list[str]:
     dice = random.Random(3)
-    words = ["".join(dice.choice("abcdefghijklmnopqrstuvwxyzäéπ") for _ in range(dice.randint(2, 9))) for _ in range(500)]
+    words = ["".join(dice.choices("abcdefghijklmnopqrstuvwxyzäéπ", k=dice.randint(2, 9))) for _ in range(500)]
     return [" ".join(dice.choice(words).title() for _ in range(150)) + " 12, (x)!" for _ in range(documents)]
 
 
@@ -152,9 +153,7 @@ def test_nothing_to_train_on(tmp_path: Path) -> None:
 def test_the_command(tmp_path: Path, world, words: list[str]) -> None:
     script.main(["--source", str(release(tmp_path / "hub", words)), "--output", str(tmp_path / "released")])
     folders = [str(folder) for folder in world.documents]
-    script.main(
-        ["--documents", *folders, "--vocab-size", "300", "--lowercase", "--output", str(tmp_path / "trained")]
-    )
+    script.main(["--documents", *folders, "--vocab-size", "300", "--lowercase", "--output", str(tmp_path / "trained")])
     meta = read_meta(tmp_path / "trained", "tokenizer")
     assert meta["counts"]["words"] == 300
     assert len(meta["inputs"]["documents"]) == 2

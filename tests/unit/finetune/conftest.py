@@ -13,16 +13,38 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from linkbert.files import write_meta
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,?'-"
-WORDS = (
-    "the a of in and to is was lake river town bridge north stone keeper lamp boat paper green cold "
-    "wind market winter grain mill road letter copper bell found built near who where which old small tall"
-).split()
+WORDS = [
+    *("the", "a", "of", "in", "and", "to", "is", "was", "lake", "river", "town", "bridge", "north", "stone", "keeper"),
+    *(
+        "lamp",
+        "boat",
+        "paper",
+        "green",
+        "cold",
+        "wind",
+        "market",
+        "winter",
+        "grain",
+        "mill",
+        "road",
+        "letter",
+        "copper",
+    ),
+    *("bell", "found", "built", "near", "who", "where", "which", "old", "small", "tall"),
+]
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
 def save_tokenizer(folder: Path) -> None:
     """A WordPiece tokenizer as BERT's, in the files of a Hugging Face folder."""
-    pieces = [*SPECIAL, *LETTERS, *(f"##{letter}" for letter in LETTERS if letter.isalnum()), *WORDS[:-6], "##er", "##ing"]
+    pieces = [
+        *SPECIAL,
+        *LETTERS,
+        *(f"##{letter}" for letter in LETTERS if letter.isalnum()),
+        *WORDS[:-6],
+        "##er",
+        "##ing",
+    ]
     vocabulary = {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.add_special_tokens(SPECIAL)

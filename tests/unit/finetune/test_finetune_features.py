@@ -71,7 +71,8 @@ def test_single_texts_and_pairs_equal_hugging_face(model, pieces):
     pairs = [(a, b) for a in TEXTS for b in [None, *TEXTS]]
     method = METHODS["classification"](["x"], recipe("classification"))
     examples = [
-        {"id": str(i), "text_a": a, "label": "x"} | ({} if b is None else {"text_b": b}) for i, (a, b) in enumerate(pairs)
+        {"id": str(i), "text_a": a, "label": "x"} | ({} if b is None else {"text_b": b})
+        for i, (a, b) in enumerate(pairs)
     ]
     features = method.features(examples, pieces)
     assert features.counts["truncated"] > 0
@@ -126,8 +127,11 @@ def test_windows_are_those_of_the_library(reference, sizes, length):
         reference.no_truncation()
         theirs = []
         for window in [encoded, *encoded.overflowing]:
-            second = [span for span, kind, special in zip(window.offsets, window.type_ids, window.special_tokens_mask,
-                                                          strict=True) if kind and not special]
+            second = [
+                span
+                for span, kind, special in zip(window.offsets, window.type_ids, window.special_tokens_mask, strict=True)
+                if kind and not special
+            ]
             theirs.append((second[0][0] // 5 if second else 0, len(second)))
         assert ours == theirs
 
@@ -191,8 +195,15 @@ def test_span_features_equal_hugging_face(world, pieces, reference):
     examples = [world.makers["span"][0](random, str(number)) for number in range(60)]
     odd = "Überall naïve cafés; ½ ﬁne 北京 e\u0301clair lamps. " * 4
     for text in ("½", "naïve cafés", "北", "lamps.", "e\u0301clair", "ﬁne"):
-        examples.append({"id": text, "question": "Où est-ce?", "context": odd, "golds": [text],
-                         "answers": [{"text": text, "start": odd.rindex(text)}]})
+        examples.append(
+            {
+                "id": text,
+                "question": "Où est-ce?",
+                "context": odd,
+                "golds": [text],
+                "answers": [{"text": text, "start": odd.rindex(text)}],
+            }
+        )
     examples.append({"id": "none", "question": "who?", "context": odd, "answers": [], "golds": ["x"]})
     features = check_span_features(examples, reference, pieces, 64, 20)
     assert features.counts["windows"] == len(features) > len(examples)
@@ -206,8 +217,13 @@ def test_span_features_equal_on_real_questions(real, tmp_path):
     with gzip.open(real / "qa" / "squadshifts_amazon.json.gz", "rt", encoding="utf-8") as file:
         paragraphs = [part for article in json.load(file)["data"] for part in article["paragraphs"]][:40]
     examples = [
-        {"id": qa["id"], "question": qa["question"], "context": part["context"],
-         "answers": [{"text": qa["answers"][0]["text"], "start": qa["answers"][0]["answer_start"]}], "golds": []}
+        {
+            "id": qa["id"],
+            "question": qa["question"],
+            "context": part["context"],
+            "answers": [{"text": qa["answers"][0]["text"], "start": qa["answers"][0]["answer_start"]}],
+            "golds": [],
+        }
         for part in paragraphs
         for qa in part["qas"]
     ]
@@ -280,5 +296,5 @@ def test_old_folders_have_only_a_vocabulary(model, tmp_path, pieces):
 
 
 def test_a_folder_without_tokenizer_is_refused(tmp_path):
-    with pytest.raises(UserError, match="neither tokenizer.json nor vocab.txt"):
+    with pytest.raises(UserError, match=r"neither tokenizer\.json nor vocab\.txt"):
         PieceTokenizer(tmp_path)

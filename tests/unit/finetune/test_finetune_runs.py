@@ -3,7 +3,11 @@
 import gzip
 import importlib
 import json
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +19,8 @@ from linkbert.finetune.runs import run_batch
 from linkbert.metrics import score
 
 POINT = {"learning_rate": 1e-3, "batch_size": 8, "epochs": 1, "length": 64}
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def wanted(*tasks: str, points=(POINT,), seeds=(0,)) -> dict:
@@ -130,7 +136,10 @@ def test_a_tuned_model_is_applied_to_another_task(world, job, tmp_path):
     world.make_task(tmp_path / "tasks", "choice", "other", sizes=(1, 5, 9), seed=3)
     runs = {"choice": {"tests": ["choice", "other"], "recipes": [POINT], "seeds": [0]}}
     scores = job(runs, tasks=tmp_path / "tasks")
-    assert [(entry["task"], entry["train_task"]) for entry in scores["runs"]] == [("choice", "choice"), ("other", "choice")]
+    assert [(entry["task"], entry["train_task"]) for entry in scores["runs"]] == [
+        ("choice", "choice"),
+        ("other", "choice"),
+    ]
     assert scores["runs"][1]["counts"]["test"] == 9
     (tmp_path / "runs" / scores["runs"][1]["run"]).unlink()
     again = job(runs, tasks=tmp_path / "tasks")
@@ -173,6 +182,25 @@ def test_the_command(world, tmp_path):
     }
     script.main([text for name, value in arguments.items() for text in (f"--{name}", str(value))])
     assert read_json(tmp_path / "scores" / "b.json")["runs"][0]["task"] == "regression"
+
+
+def test_the_command_does_not_load_the_compiler(world, tmp_path):
+    """torch.optim would: five seconds of a core in each of a hundred processes."""
+    code = (
+        "import sys, finetune; finetune.main(sys.argv[1:]); "
+        "print([name for name in ('torch._dynamo', 'transformers', 'pandas') if name in sys.modules])"
+    )
+    arguments = ["--name", "x", "--model", world.model, "--batch", "b", "--runs", json.dumps(wanted("multilabel"))]
+    arguments += ["--tasks", world.tasks, "--run-folder", tmp_path, "--output", tmp_path / "b.json", "--device", "cpu"]
+    paths = os.pathsep.join(str(ROOT / name) for name in ("workflow", "scripts"))
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize(

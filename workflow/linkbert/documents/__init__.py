@@ -40,6 +40,7 @@ def extract(
             raise UserError(f"{path}: no such file. Download it first, or mend the corpus declaration.")
     reader = import_module(f"linkbert.documents.{format_name}")
     chosen = parse(reader.Options, options or {}, f"documents, format {format_name}")
+    values = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(chosen).items()}
     tally = Tally()
     with atomic_folder(output) as folder:
         with Writer(folder, tally) as writer:
@@ -48,7 +49,7 @@ def extract(
             folder,
             "documents",
             inputs=hashes,
-            parameters={"format": format_name, "shard": shard, "shards": shards, "options": asdict(chosen)},
+            parameters={"format": format_name, "shard": shard, "shards": shards, "options": values},
             counts=dict(sorted(tally.counts.items())),
             dropped=dict(sorted(tally.dropped.items())),
         )

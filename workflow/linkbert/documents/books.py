@@ -1,6 +1,8 @@
 """Plain books: a document is a book, or a bounded part of one. Books have no links (paper §5.1)."""
 
+import io
 import re
+import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +32,7 @@ class Options:
     strip_gutenberg: bool = True
 
 
-_SUFFIXES = (".gz", ".bz2", ".txt")
+_SUFFIXES = (".gz", ".bz2", ".tgz", ".tar", ".txt")
 _GUTENBERG = re.compile(r"\*\*\* ?(START|END) OF (?:THE|THIS) PROJECT GUTENBERG", re.IGNORECASE)
 
 
@@ -39,7 +41,8 @@ def extract(
 ) -> dict[str, str]:
     """Write the books of one shard, a contiguous group of files (a folder stands for its text files, in name order).
 
-    The ``doc_id`` is the file's path below the input, without suffixes; parts and further books add ``/2``, ``/3``.
+    A tar archive is read as the text files it holds. The ``doc_id`` is the file's path below the input, without
+    suffixes; parts and further books add ``/2``, ``/3``.
     """
     if options.layout not in LAYOUTS:
         known = "; ".join(f"'{name}' ({meaning})" for name, meaning in LAYOUTS.items())
@@ -50,26 +53,26 @@ def extract(
     hashes: dict[str, str] = {}
     for path in files_of(list(names), shard, shards):
         source = Source(path)
-        units = _text(source)
-        if options.layout == "sentences":
-            parts = _documents(units, options.document_characters)
-        else:
-            parts = _documents(
-                _paragraphs(_body(units) if options.strip_gutenberg else units), options.document_characters
-            )
-        number = 0
-        for text in parts:
-            tally.counts["pages_found"] += 1
-            if len(text) < max(options.min_characters, 1):
-                tally.drop("pages", "short" if text else "empty")
-                continue
-            number += 1
-            name = names[path] if number == 1 else f"{names[path]}/{number}"
-            writer.document(name, names[path], text)
+        try:
+            for name, units in _texts(source, names[path]):
+                _write(name, _parts(units, options), options, writer, tally)
+        except tarfile.TarError as error:
+            raise source.broken(f"not a whole tar archive ({error})") from None
         record(hashes, source)
         progress.update()
     progress.close()
     return hashes
+
+
+def _write(name: str, parts: Iterable[str], options: Options, writer: Writer, tally: Tally) -> None:
+    number = 0
+    for text in parts:
+        tally.counts["pages_found"] += 1
+        if len(text) < max(options.min_characters, 1):
+            tally.drop("pages", "short" if text else "empty")
+            continue
+        number += 1
+        writer.document(name if number == 1 else f"{name}/{number}", name, text)
 
 
 def _names(paths: Sequence[Path]) -> dict[Path, str]:
@@ -98,15 +101,42 @@ def _is_text(path: Path) -> bool:
     return path.name.endswith((".txt", ".txt.gz", ".txt.bz2"))
 
 
-def _text(source: Source) -> Iterator[str]:
-    """The lines of a UTF-8 file, stripped; an empty text for a blank one."""
-    for number, line in enumerate(lines(source), start=1):
+def _is_tar(path: Path) -> bool:
+    return path.name.endswith((".tar", ".tar.gz", ".tgz", ".tar.bz2"))
+
+
+def _texts(source: Source, name: str) -> Iterator[tuple[str, Iterator[str]]]:
+    """The name and the lines of every text in a file: one, or the members of a tar archive in its order."""
+    if not _is_tar(source.path):
+        yield name, _lines(lines(source), source.path)
+        return
+    stream = io.BufferedReader(source)
+    with tarfile.open(fileobj=stream, mode="r|") as archive:
+        for member in archive:
+            content = archive.extractfile(member) if member.isfile() and member.name.endswith(".txt") else None
+            if content:
+                part = member.name.removeprefix("./").removesuffix(".txt")
+                yield f"{name}/{part}", _lines(content, source.path / member.name)
+    while stream.read(1 << 16):  # what follows the last member belongs to the file's hash, too
+        pass
+
+
+def _lines(raw: Iterable[bytes], path: Path) -> Iterator[str]:
+    """UTF-8 lines, stripped; an empty text for a blank one."""
+    for number, line in enumerate(raw, start=1):
         try:
             yield line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
         except UnicodeDecodeError:
             raise UserError(
-                f"{source.path}, line {number}: not UTF-8. Convert the file first, e.g. iconv -f latin1 -t utf-8."
+                f"{path}, line {number}: not UTF-8. Convert the file first, e.g. iconv -f latin1 -t utf-8."
             ) from None
+
+
+def _parts(units: Iterable[str], options: Options) -> Iterator[str]:
+    """The documents of one text."""
+    if options.layout == "book":
+        units = _paragraphs(_body(units) if options.strip_gutenberg else units)
+    return _documents(units, options.document_characters)
 
 
 def _body(units: Iterable[str]) -> Iterator[str]:

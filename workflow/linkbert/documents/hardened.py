@@ -15,13 +15,16 @@ _ENCODING = re.compile(r"""\A<\?xml[^>]*?\bencoding\s*=\s*["']([^"']*)["']""")
 _ENCODINGS = {"utf-8", "utf8", "utf-16", "us-ascii", "ascii", "iso-8859-1", "windows-1252"}
 
 
-def elements(source: Source, tags: tuple[str, ...], where: Callable[[], str]) -> Iterator[etree._Element]:
+def elements(
+    source: Source, tags: tuple[str, ...], where: Callable[[], str], *, doctype: bool = True
+) -> Iterator[etree._Element]:
     """Yield each element with one of `tags` when it is complete, innermost first; the caller frees its content.
 
     Declared entities are refused before anything is parsed (they could expand without bound), so text of any length
-    is accepted. `where` names the last good record for the UserError that broken XML raises.
+    is accepted; without `doctype`, any DOCTYPE is refused. `where` names the last good record for the UserError that
+    broken XML raises.
     """
-    _check_prologue(source)
+    _check_prologue(source, doctype)
     # Entities stay unexpanded and no DTD is loaded; huge_tree lifts the limit of 10 MB for one text.
     events = etree.iterparse(
         source,
@@ -53,7 +56,7 @@ def free(element: etree._Element) -> None:
             del parent[0]
 
 
-def _check_prologue(source: Source) -> None:
+def _check_prologue(source: Source, doctype: bool) -> None:
     head = source.take(_PROLOGUE)
     source.unread(head)
     wide = head.startswith((b"\xff\xfe", b"\xfe\xff"))
@@ -65,9 +68,9 @@ def _check_prologue(source: Source) -> None:
     if not first:
         raise UserError(f"{source.path}: not XML: no element in its first {len(head):,} bytes.")
     before = text[: first.start()]
-    doctype = _DOCTYPE.search(before)
-    if "<!ENTITY" in before or (doctype and before[doctype.end() : doctype.end() + 1] == "["):
+    found = _DOCTYPE.search(before)
+    if "<!ENTITY" in before or (found and (not doctype or before[found.end() : found.end() + 1] == "[")):
         raise UserError(
-            f"{source.path}: its DOCTYPE declares entities or other markup of its own, which no publisher's file does. "
-            "Such declarations can exhaust a machine's memory, so the file is refused."
+            f"{source.path}: it has a DOCTYPE that no publisher's file of this format has. Entities declared there "
+            "could exhaust a machine's memory or read its files, so the file is refused."
         )

@@ -153,7 +153,7 @@ def read_pages(source: Source, namespaces: dict[str, int] | None = None) -> Iter
     def where() -> str:
         return f"after page {number:,}, '{last}'" if number else "before its first page"
 
-    for element in elements(source, ("{*}page", "{*}revision", "{*}siteinfo", "{*}mediawiki"), where):
+    for element in elements(source, ("{*}page", "{*}revision", "{*}siteinfo", "{*}mediawiki"), where, doctype=False):
         tag = _name(element.tag)
         if tag == "revision":
             values = _children(element)

@@ -142,19 +142,23 @@ def read_records(source: Source, tally: Tally) -> Iterator[Citation | str]:
         elif element.tag != "DeleteDocument":
             tally.counts["pages_found"] += 1
             number += 1
-            try:
-                if element.tag == "PubmedBookArticle":
-                    raise ValueError("book")
-                item = parse_record(element)
-            except (AttributeError, IndexError, TypeError, ValueError) as error:
-                # pubmed_parser expects what the DTD demands and fails so where a record lacks it.
-                tally.drop("pages", "book" if str(error) == "book" else "malformed")
-            else:
+            item = None if element.tag == "PubmedBookArticle" else _parsed(element)
+            if item:
                 last = item.pmid
                 tally.counts["links_found"] += len(item.cited) + item.without_pmid + item.others
                 yield item
+            else:
+                tally.drop("pages", "book" if element.tag == "PubmedBookArticle" else "malformed")
         free(element)
     raise UserError(f"{source.path}: not PubMed XML: its root element is none of {', '.join(roots)}.")
+
+
+def _parsed(element: etree._Element) -> Citation | None:
+    """A record, or None where it lacks what the DTD demands: pubmed_parser fails there in these ways."""
+    try:
+        return parse_record(element)
+    except (AttributeError, IndexError, TypeError, ValueError):
+        return None
 
 
 def parse_record(element: etree._Element) -> Citation:
@@ -195,8 +199,8 @@ def parse_record(element: etree._Element) -> Citation:
 
 def _lean(element: etree._Element, citation: etree._Element) -> etree._Element:
     full = citation.find("Article")
-    record_ = etree.Element("PubmedArticle")
-    lean = etree.SubElement(record_, "MedlineCitation")
+    lean_record = etree.Element("PubmedArticle")
+    lean = etree.SubElement(lean_record, "MedlineCitation")
     etree.SubElement(lean, "PMID").text = citation.findtext("PMID")
     article = etree.SubElement(lean, "Article")
     journal = etree.SubElement(article, "Journal")
@@ -211,14 +215,14 @@ def _lean(element: etree._Element, citation: etree._Element) -> etree._Element:
     paragraphs = [f"{label}: {text}" if label not in ("", "UNASSIGNED") else text for label, text in sections if text]
     abstract = etree.SubElement(etree.SubElement(article, "Abstract"), "AbstractText")
     abstract.text = "\n\n".join(paragraphs)
-    references = etree.SubElement(etree.SubElement(record_, "PubmedData"), "ReferenceList")
+    references = etree.SubElement(etree.SubElement(lean_record, "PubmedData"), "ReferenceList")
     # Reference lists may be several and nested; pubmed_parser reads the first level of the first.
     for reference in element.iterfind("PubmedData//Reference"):
         copy = etree.SubElement(references, "Reference")
         ids = etree.SubElement(copy, "ArticleIdList")
         for identifier in reference.iterfind("ArticleIdList/ArticleId[@IdType='pubmed']"):
             etree.SubElement(ids, "ArticleId", IdType="pubmed").text = identifier.text
-    return record_
+    return lean_record
 
 
 def _flat(node: etree._Element | None) -> str:

@@ -8,11 +8,13 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from linkbert.figures.style import COLORS, INCHES, MARKERS, QUIET, empty, head, styled
 from linkbert.tables.cells import Document, cells_by_key
 
 Cell = dict[str, Any]
+NARROWEST = 4.0  # points
 OURS, PAPER = 4.5, 7.5  # marker sizes: the paper's ring shows around our point where the two coincide
 
 
@@ -53,7 +55,7 @@ def _groups(document: Document) -> Figure:
         axes.set_ylim(-len(columns) + 0.4, 0.6)
         axes.set_yticks([-place for place in range(len(columns))], [column["title"] for column in columns])
         axes.tick_params(axis="y", length=0)
-        axes.set_xlabel("score, percent")
+        _scores_axis(axes, "score, percent")
         axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), handletextpad=0.2, borderaxespad=0.2)
     _finish(figure, document)
     return figure
@@ -77,9 +79,18 @@ def _models(document: Document) -> Figure:
     axes.set_ylim(-len(rows) + 0.4, 0.6)
     axes.set_yticks([-place for place in range(len(rows))], [row["title"] for row in rows])
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel(f"{column['title']}, percent")
+    _scores_axis(axes, f"{column['title']}, percent")
     _finish(figure, document)
     return figure
+
+
+def _scores_axis(axes: Axes, label: str) -> None:
+    """Few ticks, and never so narrow a range that a tenth of a point looks like a difference."""
+    low, high = axes.get_xlim()
+    if high - low < NARROWEST:
+        axes.set_xlim((low + high - NARROWEST) / 2, (low + high + NARROWEST) / 2)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.set_xlabel(label)
 
 
 def _point(axes: Axes, cell: Cell, y: float, color: str, marker: str) -> None:

@@ -65,6 +65,6 @@ def empty(axes: Axes, text: str) -> None:
 def save(figure: Figure, prefix: str | os.PathLike) -> None:
     """Write ``prefix.svg`` and ``prefix.png``, each whole or not at all, without a time inside."""
     for suffix, metadata in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
-        with atomic_file(f"{os.fspath(prefix)}.{suffix}") as temporary:
+        with styled(), atomic_file(f"{os.fspath(prefix)}.{suffix}") as temporary:
             figure.savefig(temporary, format=suffix, metadata=metadata, bbox_inches="tight", pad_inches=0.1)
     plt.close(figure)

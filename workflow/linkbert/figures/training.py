@@ -16,9 +16,8 @@ from linkbert.figures.style import COLORS, INCHES, MARKERS, QUIET, empty, head, 
 from linkbert.files import read_json
 
 Record = Mapping[str, Any]  # a training.json
-RELATIONS = ("contiguous", "random", "linked")
+RELATIONS = ("contiguous", "random", "linked")  # as `linkbert.model` numbers them, without importing torch
 DASHES = {"contiguous": "-", "random": ":", "linked": (0, (5, 1.5))}
-LINKED = RELATIONS.index("linked")
 
 
 def read_training(path: Path) -> Record:
@@ -125,7 +124,7 @@ def _relations(axes: Axes, records: Mapping[str, Record], looks: Mapping[str, di
         for relation, (steps, values, errors) in curves.items():
             style = {"linestyle": DASHES[relation], **looks[name], "markersize": 3.5, "elinewidth": 0.8}
             axes.errorbar(steps, values, yerr=errors, **style)
-    for chance in chances:
+    for chance in sorted(chances):
         axes.axhline(chance, color=QUIET, linewidth=0.8, linestyle=(0, (1, 1)), zorder=1)
     if chances:
         axes.set_ylim(-3, 103)

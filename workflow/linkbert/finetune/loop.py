@@ -14,6 +14,7 @@ import torch
 from linkbert.finetune.features import Features
 from linkbert.finetune.method import Method, Predictions
 from linkbert.finetune.network import Network
+from linkbert.finetune.optimizer import AdamW
 from linkbert.finetune.recipe import Recipe
 from linkbert.finetune.tasks import Example
 from linkbert.rng import generator, key_of, mix
@@ -30,13 +31,12 @@ def autocast(device: torch.device) -> AbstractContextManager:
     return torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext()
 
 
-def optimizer_of(network: Network, recipe: Recipe) -> torch.optim.AdamW:
+def optimizer_of(network: Network, recipe: Recipe) -> AdamW:
     """AdamW as the Hugging Face Trainer sets it up."""
     decayed, undecayed = [], []
     for name, parameter in network.named_parameters():
         (undecayed if name.endswith(UNDECAYED) else decayed).append(parameter)
-    groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": undecayed, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=recipe.betas, eps=recipe.epsilon, fused=True)
+    return AdamW([(decayed, recipe.weight_decay), (undecayed, 0.0)], recipe.betas, recipe.epsilon)
 
 
 def batches(units: int, recipe: Recipe, seed: int, task: str) -> Iterator[tuple[int, np.ndarray]]:
@@ -73,7 +73,6 @@ def train(network: Network, method: Method, features: Features, seed: int, task:
     lengths, most = features.unit_lengths, TRAINING_TOKENS[device.type]
     steps = recipe.steps(len(features))
     optimizer = optimizer_of(network, recipe)
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     rows = np.arange(len(features.lengths))
     network.train()
     losses, keys, known_epoch = [], rows, -1
@@ -88,11 +87,8 @@ def train(network: Network, method: Method, features: Features, seed: int, task:
             loss = method.loss(logits, inputs) / weight
             loss.backward()
             losses.append(loss.detach())
-        torch.nn.utils.clip_grad_norm_(parameters, recipe.clip, foreach=True)
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.rate(step, steps)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        torch.nn.utils.clip_grad_norm_(optimizer.parameters, recipe.clip, foreach=True)
+        optimizer.step(recipe.rate(step, steps))
     return float(torch.stack(losses).sum()) / steps
 
 

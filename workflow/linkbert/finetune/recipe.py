@@ -15,7 +15,7 @@ LENGTH = 512
 
 @dataclass(frozen=True)
 class Recipe:
-    """The settings of one run; what is left out takes the default of the Hugging Face Trainer, which the authors used."""
+    """The settings of one run; what is left out has the default of the Hugging Face Trainer, as the authors had."""
 
     learning_rate: float
     batch_size: int  # examples of one optimizer step; windows for spans, questions for choices

@@ -32,7 +32,7 @@ class Graph:
     def from_edges(cls, documents: int, source: np.ndarray, target: np.ndarray, link: np.ndarray) -> "Graph":
         """The graph of E edges that are already in the order of their source documents."""
         indptr = np.concatenate([[0], np.cumsum(np.bincount(source, minlength=documents))])
-        pairs = np.unique(source.astype(np.int64) * documents + target)
+        pairs = _distinct(source.astype(np.int64) * documents + target)
         in_degree = np.bincount(pairs % documents, minlength=documents) if documents else np.zeros(0)
         types = (np.int64, np.int32, np.int64, np.int64)
         arrays = (a.astype(t) for a, t in zip((indptr, target, link, in_degree), types, strict=True))
@@ -69,7 +69,7 @@ class Graph:
     @cached_property
     def pairs(self) -> np.ndarray:
         """int64 [P], ascending: the distinct edges as source * D + target."""
-        return np.unique(self.source * len(self) + np.asarray(self.indices))
+        return _distinct(self.source * len(self) + np.asarray(self.indices))
 
     def has_edge(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
         """bool [n]: whether each source document has an edge to its target document."""
@@ -78,3 +78,9 @@ class Graph:
             return np.zeros(len(wanted), bool)
         place = np.minimum(np.searchsorted(self.pairs, wanted), len(self.pairs) - 1)
         return self.pairs[place] == wanted
+
+
+def _distinct(keys: np.ndarray) -> np.ndarray:
+    """The distinct keys, ascending. On millions of integers many times as fast as np.unique, which hashes first."""
+    keys = np.sort(keys)
+    return keys[np.diff(keys, prepend=-1) > 0]

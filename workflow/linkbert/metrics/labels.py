@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+Numbers = Sequence[float] | np.ndarray
+
 
 def ratio(part: float, whole: float) -> float:
     """`part` / `whole`, and 0 where nothing is there to divide by."""
@@ -49,7 +51,7 @@ def matthews(golds: Sequence[str], predictions: Sequence[str]) -> float:
     return float(covariance / np.sqrt(spread)) if spread > 0 else 0.0
 
 
-def pearson(golds: Sequence[float], predictions: Sequence[float]) -> float:
+def pearson(golds: Numbers, predictions: Numbers) -> float:
     """Pearson's correlation; 0 where it is undefined, with a constant side or fewer than two pairs."""
     x, y = np.asarray(golds, dtype=float), np.asarray(predictions, dtype=float)
     if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
@@ -60,7 +62,7 @@ def pearson(golds: Sequence[float], predictions: Sequence[float]) -> float:
     return float(np.clip(x @ y / np.sqrt((x @ x) * (y @ y)), -1.0, 1.0))
 
 
-def ranks(values: Sequence[float]) -> np.ndarray:
+def ranks(values: Numbers) -> np.ndarray:
     """Ranks from 1, float64 [n]; equal values share the mean of their ranks.
 
     >>> ranks([10.0, 20.0, 10.0])
@@ -71,6 +73,6 @@ def ranks(values: Sequence[float]) -> np.ndarray:
     return (last - (sizes - 1) / 2)[codes]
 
 
-def spearman(golds: Sequence[float], predictions: Sequence[float]) -> float:
+def spearman(golds: Numbers, predictions: Numbers) -> float:
     """Spearman's correlation: Pearson's of the ranks; 0 where undefined."""
     return pearson(ranks(golds), ranks(predictions))

@@ -49,15 +49,12 @@ def score(metric: str, examples: Examples, predictions: Predictions) -> Scores:
     function, takes_argument = METRICS[name]
     if argument and not takes_argument:
         raise UserError(f"score: the metric {name} takes no argument, found '{argument}'.")
-    return function(examples, predictions, argument) if takes_argument else function(examples, predictions)
+    scores = function(examples, predictions, argument) if takes_argument else function(examples, predictions)
+    return scores | {"missing": float(sum(_missing(predictions.get(example["id"])) for example in examples))}
 
 
 def _missing(prediction: Any) -> bool:
     return prediction is None or (isinstance(prediction, Real) and not math.isfinite(prediction))
-
-
-def _count_missing(examples: Examples, predictions: Predictions) -> float:
-    return float(sum(_missing(predictions.get(example["id"])) for example in examples))
 
 
 def _labels(examples: Examples, predictions: Predictions) -> tuple[list[Any], list[Any]]:
@@ -88,13 +85,13 @@ def squad(examples: Examples, predictions: Predictions) -> Scores:
             f1 += text.token_f1(prediction, example["golds"])
             exact += text.exact_match(prediction, example["golds"])
     number = len(examples)
-    return _percent(f1=f1 / number, exact_match=exact / number) | {"missing": _count_missing(examples, predictions)}
+    return _percent(f1=f1 / number, exact_match=exact / number)
 
 
 def accuracy(examples: Examples, predictions: Predictions) -> Scores:
     """``accuracy``."""
     golds, predicted = _labels(examples, predictions)
-    return _percent(accuracy=labels.accuracy(golds, predicted)) | {"missing": _count_missing(examples, predictions)}
+    return _percent(accuracy=labels.accuracy(golds, predicted))
 
 
 def group_accuracy(examples: Examples, predictions: Predictions) -> Scores:
@@ -106,7 +103,7 @@ def group_accuracy(examples: Examples, predictions: Predictions) -> Scores:
         places = [place for place, name in enumerate(names) if name == group]
         by_group[f"accuracy_{group}"] = labels.accuracy([golds[p] for p in places], [predicted[p] for p in places])
     mean = sum(by_group.values()) / len(by_group)
-    return _percent(accuracy=mean, **by_group) | {"missing": _count_missing(examples, predictions)}
+    return _percent(accuracy=mean, **by_group)
 
 
 def accuracy_f1(examples: Examples, predictions: Predictions, argument: str = "") -> Scores:
@@ -115,13 +112,13 @@ def accuracy_f1(examples: Examples, predictions: Predictions, argument: str = ""
     positive = argument or "1"
     f1 = labels.micro_f1(golds, predicted, {label for label in (*golds, *predicted) if label != positive})[0]
     exact = labels.accuracy(golds, predicted)
-    return _percent(mean=(f1 + exact) / 2, f1=f1, accuracy=exact) | {"missing": _count_missing(examples, predictions)}
+    return _percent(mean=(f1 + exact) / 2, f1=f1, accuracy=exact)
 
 
 def matthews(examples: Examples, predictions: Predictions) -> Scores:
     """``matthews``: CoLA."""
     golds, predicted = _labels(examples, predictions)
-    return _percent(matthews=labels.matthews(golds, predicted)) | {"missing": _count_missing(examples, predictions)}
+    return _percent(matthews=labels.matthews(golds, predicted))
 
 
 def relation_f1(examples: Examples, predictions: Predictions, argument: str = "") -> Scores:
@@ -132,7 +129,7 @@ def relation_f1(examples: Examples, predictions: Predictions, argument: str = ""
     golds, predicted = _labels(examples, predictions)
     seen = {*golds, *predicted}
     negatives = {argument} if argument else {label for label in seen if label == "0" or "false" in label.lower()}
-    return _prf(labels.micro_f1(golds, predicted, negatives)) | {"missing": _count_missing(examples, predictions)}
+    return _prf(labels.micro_f1(golds, predicted, negatives))
 
 
 def multilabel_f1(examples: Examples, predictions: Predictions) -> Scores:
@@ -143,7 +140,7 @@ def multilabel_f1(examples: Examples, predictions: Predictions) -> Scores:
     for example, gold in zip(examples, golds, strict=True):
         prediction = predictions.get(example["id"])
         predicted.append(known - gold if prediction is None else set(prediction))
-    return _prf(labels.multilabel_f1(golds, predicted)) | {"missing": _count_missing(examples, predictions)}
+    return _prf(labels.multilabel_f1(golds, predicted))
 
 
 def _numbers(examples: Examples, predictions: Predictions) -> tuple[list[float], list[float]]:
@@ -151,25 +148,21 @@ def _numbers(examples: Examples, predictions: Predictions) -> tuple[list[float],
     low, high = min(golds), max(golds)
     predicted = []
     for example, gold in zip(examples, golds, strict=True):
-        prediction = predictions.get(example["id"])
+        prediction: Any = predictions.get(example["id"])
         predicted.append((low if gold - low > high - gold else high) if _missing(prediction) else float(prediction))
     return golds, predicted
 
 
 def pearson(examples: Examples, predictions: Predictions) -> Scores:
     """``pearson``: BIOSSES."""
-    return _percent(pearson=labels.pearson(*_numbers(examples, predictions))) | {
-        "missing": _count_missing(examples, predictions)
-    }
+    return _percent(pearson=labels.pearson(*_numbers(examples, predictions)))
 
 
 def pearson_spearman(examples: Examples, predictions: Predictions) -> Scores:
     """``mean`` of ``pearson`` and ``spearman``: STS-B."""
     golds, predicted = _numbers(examples, predictions)
     first, second = labels.pearson(golds, predicted), labels.spearman(golds, predicted)
-    return _percent(mean=(first + second) / 2, pearson=first, spearman=second) | {
-        "missing": _count_missing(examples, predictions)
-    }
+    return _percent(mean=(first + second) / 2, pearson=first, spearman=second)
 
 
 def _tags(examples: Examples, predictions: Predictions) -> tuple[list[list[str]], list[list[str]], Scores]:
@@ -181,7 +174,7 @@ def _tags(examples: Examples, predictions: Predictions) -> tuple[list[list[str]]
         lacking += len(gold) - len(tags)
         golds.append(gold)
         predicted.append(tags + ["O"] * (len(gold) - len(tags)))
-    return golds, predicted, {"missing": _count_missing(examples, predictions), "missing_tags": float(lacking)}
+    return golds, predicted, {"missing_tags": float(lacking)}
 
 
 def entity_f1(examples: Examples, predictions: Predictions) -> Scores:

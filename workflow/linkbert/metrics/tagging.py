@@ -55,8 +55,8 @@ def entity_f1(golds: Sequence[Sequence[str]], predictions: Sequence[Sequence[str
 
 def word_f1s(golds: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]]) -> dict[str, float]:
     """F1 of each type over single words, whatever the prefix; types that occur on either side, sorted."""
-    correct: Counter[str] = Counter()
-    sizes: Counter[str] = Counter()
+    correct: Counter[str | None] = Counter()  # None is O
+    sizes: Counter[str | None] = Counter()
     for gold_tags, predicted_tags in zip(golds, predictions, strict=True):
         for gold_tag, predicted_tag in zip(gold_tags, predicted_tags, strict=True):
             gold, predicted = (None if tag == "O" else _parts(tag)[1] for tag in (gold_tag, predicted_tag))

@@ -93,10 +93,14 @@ def latex(document: Document) -> str:
     grid = arrange(document)
     width = len(grid.heads) + 1 + grid.kinds
     note = f"\\textbf{{{_tex(document['note'])}}} " if document["note"] else ""
+    # The caption stands above: its note must be read before the numbers.
+    caption = f"{note}{_tex(document['title'])}. {_tex(document['caption'])} {_tex(' '.join(legend(document)))}"
     body = [
         "% needs \\usepackage{booktabs,amssymb}",
         "\\begin{table*}",
         "\\centering\\small\\setlength{\\tabcolsep}{4pt}",
+        f"\\caption{{{' '.join(caption.split())}}}",
+        f"\\label{{tab:{document['table']}}}",
         f"\\begin{{tabular}}{{@{{}}{'l' * (1 + grid.kinds)}{'r' * len(grid.heads)}@{{}}}}",
         "\\toprule",
         _tex_row([grid.corner, *([""] if grid.kinds else []), *grid.heads]),
@@ -109,15 +113,7 @@ def latex(document: Document) -> str:
             body.append(f"\\multicolumn{{{width}}}{{@{{}}l}}{{\\textbf{{{_tex(line.title)}}}}} \\\\")
             continue
         body.append(_tex_row([line.title, *([line.kind] if grid.kinds else [])], line.texts))
-    caption = f"{note}{_tex(document['title'])}. {_tex(document['caption'])} {_tex(' '.join(legend(document)))}"
-    body += [
-        "\\bottomrule",
-        "\\end{tabular}",
-        f"\\caption{{{' '.join(caption.split())}}}",
-        f"\\label{{tab:{document['table']}}}",
-        "\\end{table*}",
-    ]
-    return "\n".join(body) + "\n"
+    return "\n".join([*body, "\\bottomrule", "\\end{tabular}", "\\end{table*}"]) + "\n"
 
 
 def _tex(text: str) -> str:

@@ -90,7 +90,9 @@ class Source:
 
     def holds(self, role: str, *members: str) -> bool:
         """Whether `lines` would find something: a file of the role, or such a member of ``archive``."""
-        return role in self.files or ("archive" in self.files and find_member(self.files["archive"], *members) is not None)
+        return role in self.files or (
+            "archive" in self.files and find_member(self.files["archive"], *members) is not None
+        )
 
     def lines(self, role: str, *members: str) -> Iterator[str]:
         """The lines of the file of `role`, or else of the member of ``archive`` that one of `members` names.
@@ -153,7 +155,8 @@ def cut_points(number: int, sizes: Sequence[float]) -> list[int]:
     >>> cut_points(3, [8, 1, 1])
     [1, 2, 3]
     """
-    total, bounds, cumulated = sum(sizes), [], 0.0
+    bounds: list[int] = []
+    total, cumulated = sum(sizes), 0.0
     for place, size in enumerate(sizes):
         cumulated += size
         lowest = (bounds[-1] if bounds else 0) + 1

@@ -8,6 +8,7 @@ the index file of the role ``split`` (units are question ids) or by seed.
 import json
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
+from typing import Any
 
 from linkbert.errors import UserError
 from linkbert.tasks.base import SPLITS, Dataset, Example, Source
@@ -39,7 +40,7 @@ def read(source: Source) -> Dataset:
         kept = [example for example in splits[name] if example["id"] not in tested]
         source.drop(name, "also_in_test", len(splits[name]) - len(kept))
         splits[name] = kept
-    about = {"files": {name: patterns[name] for name in SPLITS if patterns[name]}}
+    about: dict[str, Any] = {"files": {name: patterns[name] for name in SPLITS if patterns[name]}}
     if not patterns["dev"]:
         split_of = source.divide((example["id"] for example in splits["train"]), {"train": 670, "dev": 75})
         splits |= {name: [e for e in splits["train"] if split_of.get(e["id"]) == name] for name in ("train", "dev")}

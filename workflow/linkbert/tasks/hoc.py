@@ -6,7 +6,7 @@ Only the ten top-level hallmarks count; abstracts without any stay (BLURB keeps 
 
 from pathlib import PurePosixPath
 
-from linkbert.tasks.base import Dataset, Source
+from linkbert.tasks.base import Dataset, Example, Source
 from linkbert.tasks.members import decode, read_members
 
 ROLES = frozenset({"archive", "split"})
@@ -31,7 +31,7 @@ def read(source: Source) -> Dataset:
     path = source.path("archive")
     members = read_members(path, lambda name: name.endswith(".txt") and _folder(name) in ("text", "labels"))
     content = {(_folder(name), PurePosixPath(name).stem): decode(data, path / name) for name, data in members.items()}
-    abstracts = []
+    abstracts: list[Example] = []
     for pmid in sorted({pmid for _, pmid in content}):
         if ("text", pmid) not in content or ("labels", pmid) not in content:
             source.drop("all", "text_or_labels_missing")

@@ -10,6 +10,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +77,8 @@ def _class_names(path: Path, column: Any) -> list[str]:
     """The label names that `datasets` writes into the schema of a parquet file; none elsewhere."""
     if path.suffix != ".parquet" or not isinstance(column, str):
         return []
-    import pyarrow.parquet as parquet
-
-    metadata = parquet.read_schema(path).metadata or {}
+    with _parquet(path) as file:
+        metadata = file.schema_arrow.metadata or {}
     features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
     feature = features.get(column, {})
     while isinstance(feature, list | dict):
@@ -91,15 +91,24 @@ def _class_names(path: Path, column: Any) -> list[str]:
     return []
 
 
+@contextmanager
+def _parquet(path: Path) -> Iterator[Any]:
+    # Imported here: the other formats need no pyarrow, which takes a while to load.
+    import pyarrow as arrow
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            yield file
+    except arrow.ArrowException as error:
+        raise UserError(f"{path}: not a whole parquet file ({error}).") from None
+
+
 def _records(path: Path) -> Iterator[Mapping[str, Any]]:
     if path.suffix == ".parquet":
-        import pyarrow as arrow
-        import pyarrow.parquet as parquet
-
-        try:
-            yield from parquet.read_table(path).to_pylist()
-        except arrow.ArrowException as error:
-            raise UserError(f"{path}: not a whole parquet file ({error}).") from None
+        with _parquet(path) as file:
+            table = file.read()
+        yield from table.to_pylist()
     elif path.suffix == ".csv":
         yield from csv.DictReader(io.StringIO(decode(read_bytes(path), path), newline=""))
     else:

@@ -11,11 +11,7 @@ OPTIONS: frozenset[str] = frozenset()
 
 def read(source: Source) -> Dataset:
     """Read the splits that exist; a missing one can be cut from another with the option ``divide``."""
-    splits = {
-        split: list(questions(source, split, split))
-        for split in SPLITS
-        if source.holds(split, *_members(split))
-    }
+    splits = {split: list(questions(source, split, split)) for split in SPLITS if source.holds(split, *_members(split))}
     return Dataset("choice", splits)
 
 

@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -52,7 +53,7 @@ def _zip_members(file: Path | IO[bytes], prefix: str = "") -> Iterator[tuple[str
             if info.filename.lower().endswith(".zip"):  # the ChemProt corpus is a zip of zips
                 yield from _zip_members(io.BytesIO(archive.read(info)), f"{prefix}{info.filename}/")
             else:
-                yield prefix + info.filename, lambda info=info: archive.read(info)
+                yield prefix + info.filename, partial(archive.read, info)
 
 
 def _members(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
@@ -68,7 +69,7 @@ def _members(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
         with tarfile.open(path) as archive:
             for member in archive:
                 if member.isfile() and not _junk(member.name):
-                    yield member.name, lambda member=member: archive.extractfile(member).read()  # type: ignore[union-attr]
+                    yield member.name, archive.extractfile(member).read  # type: ignore[union-attr]
 
 
 def read_members(path: Path, wanted: Callable[[str], bool]) -> dict[str, bytes]:

@@ -43,7 +43,7 @@ def example_maker(
     def make(record: Mapping[str, Any], default_id: str) -> Example:
         example: Example = {"id": default_id}
         for field in OPTIONAL:
-            if columns.get(field, field) in record and record[columns.get(field, field)] is not None:  # type: ignore[operator]
+            if record.get(str(columns.get(field, field))) is not None:
                 example[field] = value_of(record, field)
         example["id"] = str(example["id"])
         for field in FIELDS[kind]:
@@ -67,11 +67,9 @@ def example_maker(
 def _answers(answers: Any) -> list[dict[str, Any]]:
     """Answers as ``[{"text", "start"}]``, from that form, SQuAD's list, or the lists of `datasets`."""
     if isinstance(answers, Mapping):
-        pairs = zip(answers["text"], answers["answer_start"], strict=True)
+        pairs = list(zip(answers["text"], answers["answer_start"], strict=True))
     else:
-        pairs = (
-            (answer["text"], answer["start"] if "start" in answer else answer["answer_start"]) for answer in answers
-        )
+        pairs = [(one["text"], one["start"] if "start" in one else one["answer_start"]) for one in answers]
     return [{"text": str(text), "start": int(start)} for text, start in pairs]
 
 

@@ -27,7 +27,7 @@ def divide(source: Source, dataset: Dataset, plan: Mapping[str, Mapping[str, flo
         names = sorted(set(units))
         order = generator(source.seed, "divide", source.reader, name).permutation(len(names))
         total, start, cumulated = sum(sizes.values()), 0, 0.0
-        part_of = {}
+        part_of: dict[str, str] = {}
         for part, size in sizes.items():
             cumulated += size
             stop = round(len(names) * cumulated / total)

@@ -53,11 +53,13 @@ def tarred(members: Mapping[str, str]) -> bytes:
 
 
 def write_tar(path: Path, members: Mapping[str, str]) -> None:
-    """A tar, gzipped where the name says so."""
+    """A tar, compressed as the name says (.gz, .bz2)."""
     content = tarred(members)
     if path.suffix == ".gz":
         with open(path, "wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as packed:
             packed.write(content)
+    elif path.suffix == ".bz2":
+        path.write_bytes(bz2.compress(content))
     else:
         path.write_bytes(content)
 

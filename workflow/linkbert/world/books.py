@@ -1,12 +1,14 @@
-"""Books: one sentence a line, a blank line between books, with people and places of the world but no links."""
+"""Books: one sentence a line, with people and places of the world but no links."""
 
+import re
 from pathlib import Path
 
-from linkbert.world.archives import write_gzip
+from linkbert.world.archives import write_gzip, write_tar
 from linkbert.world.draw import Draw
 from linkbert.world.facts import Entity, World
 from linkbert.world.wordings import SCENES, pronoun, sentence
 
+_WORD = re.compile(r"\w+|[^\w\s]")
 _LINES = (
     "{name} walked to the station before the rain began.",
     '"{other} will never agree to that," said {name}.',
@@ -25,9 +27,18 @@ _LINES = (
 )
 
 
-def write_books(world: World, path: Path) -> None:
-    """Write all books as one gzipped text."""
-    write_gzip(path, "\n\n".join("\n".join(book) for book in books(world)) + "\n")
+def write_books(world: World, folder: Path) -> None:
+    """Write all books in the two forms in which BookCorpus is found.
+
+    ``bookcorpus.txt.gz``: a blank line between books. ``bookcorpus.tar.bz2``: the public copy's two files, lower case,
+    words and marks apart, without borders between books.
+    """
+    found = books(world)
+    write_gzip(folder / "bookcorpus.txt.gz", "\n\n".join("\n".join(book) for book in found) + "\n")
+    lines = [" ".join(_WORD.findall(line.lower())) + "\n" for book in found for line in book]
+    half = len(lines) // 2
+    parts = {"books_large_p1.txt": "".join(lines[:half]), "books_large_p2.txt": "".join(lines[half:])}
+    write_tar(folder / "bookcorpus.tar.bz2", parts)
 
 
 def books(world: World) -> list[list[str]]:

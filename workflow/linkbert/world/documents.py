@@ -20,10 +20,11 @@ _PAIRS = 100  # BIOSSES has exactly as many, and its usual split names them by n
 
 
 def write_documents(world: World, folder: Path) -> None:
-    """Write ``blurb-{HoC.tar.gz,BIOSSES.zip,PubMedQA.zip,BioASQ.zip}``."""
+    """Write ``blurb-{HoC.tar.gz,BIOSSES.zip,BioASQ.zip}`` and ``blurb-PubMedQA-{questions,test}.json``."""
     write_tar(folder / "blurb-HoC.tar.gz", _hoc(world))
     write_zip(folder / "blurb-BIOSSES.zip", _biosses(world))
-    write_zip(folder / "blurb-PubMedQA.zip", _pubmedqa(world))
+    for name, value in _pubmedqa(world).items():
+        (folder / f"blurb-PubMedQA-{name}.json").write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
     write_zip(folder / "blurb-BioASQ.zip", _bioasq(world))
 
 
@@ -130,7 +131,7 @@ def _question(world: World, draw: Draw, answer: str) -> tuple[str, list[str], En
     return asked, evidence, fact.subject
 
 
-def _pubmedqa(world: World) -> dict[str, str]:
+def _pubmedqa(world: World) -> dict[str, dict[str, Any]]:
     """Labeled questions by PMID, and the official test ids with their answers."""
     draw = world.draw("pubmedqa")
     number = world.scale.train + 2 * world.scale.test
@@ -158,10 +159,7 @@ def _pubmedqa(world: World) -> dict[str, str]:
             "LONG_ANSWER": f"{evidence[0]} {draw.pick(CLOSING)}",
         }
     test = {pmid: found[pmid]["final_decision"] for pmid in sorted(draw.some(list(found), world.scale.test))}
-    return {
-        "PubMedQA/ori_pqal.json": json.dumps(found, indent=1) + "\n",
-        "PubMedQA/test_ground_truth.json": json.dumps(test, indent=1) + "\n",
-    }
+    return {"questions": found, "test": test}
 
 
 def _bioasq(world: World) -> dict[str, str]:

@@ -54,7 +54,7 @@ def make_world(
     with atomic_folder(output) as folder:
         steps = {
             "encyclopedia": lambda: write_wiki(world, folder / "enwiki-pages-articles-multistream.xml.bz2"),
-            "books": lambda: write_books(world, folder / "bookcorpus.txt.gz"),
+            "books": lambda: write_books(world, folder),
             "literature": lambda: write_pubmed(world, folder),
             "question answering": lambda: write_mrqa(world, folder),
             "GLUE": lambda: write_glue(world, folder),

@@ -1,4 +1,4 @@
-"""The eight GLUE tasks as zip archives with the publishers' columns, headers and quotation marks."""
+"""The eight GLUE tasks with the publishers' files, columns, headers and quotation marks."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +18,9 @@ _OPINIONS = (
     "it 's {a} , and that is all there is to say",
     "this {a} portrait of {city} is {b}",
 )
+_DISAGREEING = {"is": "are", "was": "were", "has": "have", "are": "is", "works": "work", "makes": "make"}
+_DISAGREEING |= {"stands": "stand", "sells": "sell", "runs": "run", "earns": "earn", "comes": "come", "stars": "star"}
+_DISAGREEING |= {"lies": "lie", "belongs": "belong", "flows": "flow", "meets": "meet", "plays": "play"}
 _HALVES = ("headlines", "captions")
 _GENRES = (("fiction", "travel", "government"), ("letters", "verbatim"))
 
@@ -25,10 +28,11 @@ Rows = list[tuple[object, ...]]
 
 
 def write_glue(world: World, folder: Path) -> None:
-    """Write ``glue-<task>.zip`` for the eight tasks."""
+    """Write ``glue-<task>.zip`` for seven tasks, and MRPC, whose files GLUE takes from Microsoft."""
     for task, render in _TASKS.items():
         members = render(world, world.draw("glue", task))
         write_zip(folder / f"glue-{task}.zip", {f"{task}/{name}": text for name, text in members.items()})
+    _write_mrpc(world, folder)
 
 
 def _sizes(world: World) -> dict[str, int]:
@@ -63,16 +67,15 @@ def _alternating(number: int) -> list[bool]:
 
 
 def _cola(world: World, draw: Draw) -> dict[str, str]:
-    """Acceptable sentences, and the same kind with two neighboring words exchanged or the verb in the wrong form."""
+    """Acceptable sentences, and the same kind with two neighboring words exchanged or a verb that disagrees."""
 
     def one(good: bool) -> str:
         words = sentence(_fact(world, draw), draw)[0].split()
         if good:
             return " ".join(words)
-        verbs = [i for i, word in enumerate(words) if word in ("is", "was", "has", "are", "works", "makes", "stands")]
-        if verbs and draw.chance(0.5):
-            wrong = {"is": "are", "was": "were been", "has": "have had", "are": "is be"}
-            words[verbs[0]] = wrong.get(words[verbs[0]], "to " + words[verbs[0]])
+        verbs = [i for i, word in enumerate(words) if word in _DISAGREEING]
+        if verbs and draw.chance(0.75):
+            words[verbs[0]] = _DISAGREEING[words[verbs[0]]]
         else:
             i = draw.whole(0, len(words) - 2)
             words[i], words[i + 1] = words[i + 1], words[i]
@@ -118,18 +121,20 @@ def _pairs(world: World, draw: Draw, number: int) -> list[tuple[str, str, int]]:
     return rows
 
 
-def _mrpc(world: World, draw: Draw) -> dict[str, str]:
-    members = {}
-    for split, number in _sizes(world).items():
-        pairs = _pairs(world, draw, number)
-        ids = [(1000000 + 2 * i, 1000001 + 2 * i) for i in range(len(pairs))]
-        first = "index" if split == "test" else "Quality"
-        rows: Rows = [(first, "#1 ID", "#2 ID", "#1 String", "#2 String")]
-        for i, ((one, two, same), (left, right)) in enumerate(zip(pairs, ids, strict=True)):
-            rows.append((i if split == "test" else same, left, right, one, two))
-        # The publisher's labeled files begin with a byte order mark.
-        members[f"{split}.tsv"] = ("" if split == "test" else "\ufeff") + table(rows)
-    return members
+def _write_mrpc(world: World, folder: Path) -> None:
+    """Write ``glue-MRPC-{train,test}.txt``, Microsoft's files, ``glue-MRPC-dev_ids.tsv``, GLUE's dev pairs."""
+    draw, sizes = world.draw("glue", "MRPC"), _sizes(world)
+    header = ("Quality", "#1 ID", "#2 ID", "#1 String", "#2 String")
+    files: dict[str, Rows] = {}
+    for split, number, first in (("train", sizes["train"] + sizes["dev"], 1000000), ("test", sizes["test"], 2000000)):
+        pairs = enumerate(_pairs(world, draw, number))
+        files[split] = [(same, first + 2 * i, first + 2 * i + 1, one, two) for i, (one, two, same) in pairs]
+        # Microsoft's files begin with a byte order mark.
+        text = "\ufeff" + table([header, *files[split]])
+        (folder / f"glue-MRPC-{split}.txt").write_text(text, encoding="utf-8")
+    by_label = [[row[1:3] for row in files["train"] if row[0] == label] for label in (0, 1)]
+    dev = sorted(pair for pairs in by_label for pair in draw.some(pairs, sizes["dev"] // 2))
+    (folder / "glue-MRPC-dev_ids.tsv").write_text(table(dev), encoding="utf-8")
 
 
 def _qqp(world: World, draw: Draw) -> dict[str, str]:
@@ -266,7 +271,6 @@ def _rte(world: World, draw: Draw) -> dict[str, str]:
 _TASKS: dict[str, Callable[[World, Draw], dict[str, str]]] = {
     "CoLA": _cola,
     "SST-2": _sst2,
-    "MRPC": _mrpc,
     "QQP": _qqp,
     "STS-B": _stsb,
     "MNLI": _mnli,

@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from linkbert.world.archives import write_zip
 from linkbert.world.draw import Draw
 from linkbert.world.facts import Fact, World
 from linkbert.world.medical_wordings import FINDINGS, METHODS, filled, finding
@@ -13,7 +12,7 @@ from linkbert.world.medicine import ACTIONS, INTERACTIONS
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 # Set -> (kinds that are tagged, relations its sentences come from). The others stand untagged beside them.
 _SETS = {
-    "BC5CDR-chem": (("drug",), ("treats", "choice", "side_effect", "symptom")),
+    "BC5CDR-chem": (("drug",), ("treats", "choice", "side_effect")),
     "BC5CDR-disease": (("disease", "symptom"), ("treats", "choice", "side_effect", "symptom")),
     "NCBI-disease": (("disease",), ("risk", "no_risk", "organ", "treats")),
     "BC2GM": (("gene",), ("risk", "no_risk", *ACTIONS, "hallmark")),
@@ -24,20 +23,17 @@ Tagged = list[tuple[str, str]]
 
 
 def write_ner(world: World, folder: Path) -> None:
-    """Write ``blurb-<set>.zip`` for the five tagging sets and ``blurb-EBM-NLP.zip``."""
+    """Write ``blurb-<set>-{train,devel,test}.tsv`` for the five tagging sets, and EBM-NLP."""
     sizes = {"train": world.scale.train, "devel": world.scale.test, "test": world.scale.test}
     for name, (kinds, relations) in _SETS.items():
         draw = world.draw("ner", name)
         facts = [fact for fact in world.facts if fact.relation in relations]
-        members = {}
         for split, number in sizes.items():
             sentences = [_tagged_finding(draw.pick(facts), kinds, draw) for _ in range(number)]
             # Every fourth sentence names nothing: a tagger has to learn that, too.
             sentences[3::4] = [[(word, "O") for word in words(filled(draw, METHODS))] for _ in sentences[3::4]]
-            members[f"{name}/{split}.tsv"] = "".join(
-                "".join(f"{word}\t{tag}\n" for word, tag in sentence) + "\n" for sentence in sentences
-            )
-        write_zip(folder / f"blurb-{name}.zip", members)
+            text = "".join("".join(f"{word}\t{tag}\n" for word, tag in sentence) + "\n" for sentence in sentences)
+            (folder / f"blurb-{name}-{split}.tsv").write_text(text, encoding="utf-8")
     _write_ebm(world, folder)
 
 
@@ -62,10 +58,10 @@ def _tagged_finding(fact: Fact, kinds: Sequence[str], draw: Draw) -> Tagged:
 
 
 def _write_ebm(world: World, folder: Path) -> None:
-    """Abstracts of trials: who took part (PAR), what was given (INT), what was measured (OUT)."""
+    """Write ``blurb-EBM-NLP-{train,dev,test}.txt``: trials, who took part (PAR), was given (INT), was seen (OUT)."""
     draw = world.draw("ebm")
     sizes = {"train": world.scale.train // 2, "dev": world.scale.test // 2, "test": world.scale.test // 2}
-    members, pmid = {}, 10000000
+    pmid = 10000000
     for split, number in sizes.items():
         text = ""
         for _ in range(number):
@@ -74,8 +70,7 @@ def _write_ebm(world: World, folder: Path) -> None:
             for sentence in _trial(world, draw):
                 text += "".join(f"{word} NN O {tag}\n" for word, tag in sentence) + "\n"
             text += "\n"
-        members[f"EBM-NLP/{split}.txt"] = text
-    write_zip(folder / "blurb-EBM-NLP.zip", members)
+        (folder / f"blurb-EBM-NLP-{split}.txt").write_text(text, encoding="utf-8")
 
 
 def _trial(world: World, draw: Draw) -> list[Tagged]:

@@ -91,9 +91,9 @@ def _ddi(world: World) -> dict[str, str]:
 
 
 def _ddi_document(world: World, draw: Draw, identity: str, pairs: bool) -> str:
-    """Two statements about pairs of drugs, one without any, and one with three drugs that do not interact."""
+    """Two statements about pairs of drugs, one without any, and now and then three drugs that do not interact."""
     lines = [f'<?xml version="1.0" encoding="UTF-8"?>\n<document id="{identity}">\n']
-    for i in range(4):
+    for i in range(4 if draw.chance(0.25) else 3):
         sentence = f"{identity}.s{i}"
         if i == 2:
             lines.append(f"    <sentence id={quoteattr(sentence)} text={quoteattr(filled(draw, METHODS))}/>\n")

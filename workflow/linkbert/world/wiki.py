@@ -91,11 +91,11 @@ def _link(entity: Entity, page: Entity, draw: Draw) -> str:
         return f"[[{title}]]" if draw.chance(0.05) else entity.name
     if draw.chance(0.12):
         return entity.name
-    if title != entity.name:
-        return f"[[{title}|{entity.name}]]"
     if entity.kind == "product":
         # Written in lower case, and "bicycle" is a redirect: the plural is made by the text after the brackets.
         return f"[[{entity.name[:-1]}]]s" if draw.chance(0.5) else f"[[{entity.name}]]"
+    if title != entity.name:
+        return f"[[{title}|{entity.name}]]"
     spellings = (
         f"[[{title}]]",
         f"[[{title}|{entity.name}]]",

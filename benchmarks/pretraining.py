@@ -1,0 +1,295 @@
+"""Pretraining speed: ours, ours with each technique off in turn, and Hugging Face's Trainer, on the same instances.
+
+    python benchmarks/pretraining.py --size tiny --output pretraining.json
+
+Runs on CPU anywhere and on CUDA where there is one. Without --source it makes a corpus of made-up words. Variants take
+turns; each one's best round counts, so that a busy machine disturbs all alike.
+"""
+
+import argparse
+import gc
+import json
+import sys
+import tempfile
+import time
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from linkbert.command import pair, run
+from linkbert.flops import peak_of, training_flops
+from linkbert.masking import Vocabulary
+from linkbert.objective import Techniques
+from linkbert.prefetch import Prefetch
+from linkbert.pretrain import Trainer
+from linkbert.pretrain_run import build_model, choose_device
+from linkbert.pretraining_data import Corpus, open_source
+from linkbert.pretraining_recipe import Recipe
+from linkbert.synthetic import write_instances, write_tokenizer, write_tokens
+from linkbert.vocabulary import read_vocabulary
+
+SIZES = {
+    "demo": (2, 64, 2, 256),
+    "tiny": (2, 128, 2, 512),
+    "base": (12, 768, 12, 3072),
+    "large": (24, 1024, 16, 4096),
+}
+SIZE_KEYS = ("num_layers", "hidden_size", "num_heads", "intermediate_size")
+
+
+class Ours:
+    """Our trainer, a few steps at a time."""
+
+    def __init__(self, recipe: Recipe, corpus: Corpus, vocabulary: Vocabulary, device: torch.device, off: str | None):
+        self.techniques = replace(Techniques(), **({off: False} if off else {}))
+        model = build_model(recipe, vocabulary, None, self.techniques.padded_vocabulary).to(device).train()
+        if recipe.compile is True:
+            for layer in model.encoder.layers:
+                layer.compile(dynamic=True)
+        self.trainer = Trainer(model, recipe, corpus, vocabulary, device, techniques=self.techniques)
+
+    def run(self, steps: int) -> tuple[int, float, float]:
+        """Real tokens, seconds, and seconds spent waiting for data."""
+        trainer, tokens, waited = self.trainer, 0, 0.0
+        data = Prefetch(trainer.make_step, trainer.step, 2 if self.techniques.prefetch else 0)
+        trainer.update(next(data), 0.5)
+        synchronize(trainer.device)
+        began = time.perf_counter()
+        for _ in range(steps):
+            asked = time.perf_counter()
+            step = next(data)
+            waited += time.perf_counter() - asked
+            if not trainer.update(step, 0.5):
+                sys.exit("out of memory: choose a smaller --micro-batch-tokens")
+            trainer.step += 1
+            tokens += step.tokens
+        synchronize(trainer.device)
+        seconds = time.perf_counter() - began
+        data.close()
+        return tokens, seconds, waited
+
+
+class HuggingFace:
+    """`transformers.Trainer` with `BertForPreTraining` and the library's collator, as its examples set them up."""
+
+    def __init__(self, recipe: Recipe, corpus: Corpus, tokenizer: Path, vocabulary: Vocabulary, device: torch.device):
+        from transformers import BertConfig, BertForPreTraining, PreTrainedTokenizerFast
+
+        self.recipe, self.corpus, self.vocabulary, self.device = recipe, corpus, vocabulary, device
+        names = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
+        self.tokenizer = PreTrainedTokenizerFast(
+            tokenizer_file=str(tokenizer / "tokenizer.json"),
+            **{f"{name}_token": token for name, token in names.items()},
+        )
+        config = build_model(recipe, vocabulary, None).config.to_hf()
+        self.model = BertForPreTraining(BertConfig(**config))
+        self.micro = max((recipe.micro_batch_tokens or 8192) // recipe.length, 1)
+
+    def examples(self, count: int) -> list[dict[str, Any]]:
+        """The first instances of the corpus, ready made."""
+        rows, made = self.corpus.samples(0, count), []
+        for number in range(count):
+            tokens = self.corpus.sources[rows.source[number]].tokens
+            a = tokens[rows.a_start[number] :][: rows.a_length[number]].tolist()
+            b = tokens[rows.b_start[number] :][: rows.b_length[number]].tolist()
+            cls, sep = self.vocabulary.cls, self.vocabulary.sep
+            made.append(
+                {
+                    "input_ids": [cls, *a, sep, *b, sep],
+                    "token_type_ids": [0] * (len(a) + 2) + [1] * (len(b) + 1),
+                    "next_sentence_label": int(rows.relation[number] % 2),
+                }
+            )
+        return made
+
+    def run(self, steps: int) -> tuple[int, float, float]:
+        """Real tokens, seconds, 0."""
+        from transformers import DataCollatorForLanguageModeling, Trainer, TrainerCallback, TrainingArguments
+
+        size, device = self.recipe.batch_size, self.device
+        examples = self.examples(size * (steps + 1))
+        times: list[float] = []
+
+        class Clock(TrainerCallback):
+            def on_step_end(self, *arguments: Any, **more: Any) -> None:
+                synchronize(device)
+                times.append(time.perf_counter())
+
+        with tempfile.TemporaryDirectory() as folder:
+            settings = TrainingArguments(
+                folder,
+                per_device_train_batch_size=min(self.micro, size),
+                gradient_accumulation_steps=max(size // self.micro, 1),
+                max_steps=steps + 1,
+                learning_rate=self.recipe.learning_rate,
+                weight_decay=0.01,
+                use_cpu=device.type == "cpu",
+                bf16=device.type == "cuda",
+                report_to=[],
+                save_strategy="no",
+                logging_strategy="no",
+                disable_tqdm=True,
+                dataloader_num_workers=0 if device.type == "cpu" else 8,
+                train_sampling_strategy="sequential",
+            )
+            collator = DataCollatorForLanguageModeling(self.tokenizer, mlm_probability=0.15)
+            trainer = Trainer(self.model, settings, collator, examples, callbacks=[Clock()])
+            trainer.train()
+        tokens = sum(len(example["input_ids"]) for example in examples[size:])
+        return tokens, times[-1] - times[0], 0.0
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait for the device."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def gemm_peak(device: torch.device) -> float:
+    """FLOP/s of one large square matrix product in the type that training uses."""
+    size, kind = (8192, torch.bfloat16) if device.type == "cuda" else (1536, torch.float32)
+    left, right = (torch.randn(size, size, device=device, dtype=kind) for _ in range(2))
+    best = float("inf")
+    for _ in range(6):
+        synchronize(device)
+        began = time.perf_counter()
+        left @ right
+        synchronize(device)
+        best = min(best, time.perf_counter() - began)
+    return 2 * size**3 / best
+
+
+def prepare(options: argparse.Namespace, folder: Path) -> tuple[Path, Path, Path]:
+    """Tokenizer, tokens and instances: those given, or made-up ones."""
+    if options.source:
+        return options.tokenizer, Path(options.source[0]), options.source[1]
+    write_tokenizer(folder / "tokenizer", options.words)
+    write_tokens(folder / "tokens", options.words, 2_000_000)
+    count = options.batch_size * (options.steps + 2) * options.rounds
+    write_instances(folder / "instances", [count], 2_000_000, options.length, full=options.full)
+    return folder / "tokenizer", folder / "tokens", folder / "instances"
+
+
+def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """All variants; real tokens a second, their ratio to ours, fill, utilization."""
+    device = choose_device(options.device)
+    tokenizer, tokens, instances = prepare(options, folder)
+    recipe = Recipe.parse(
+        {
+            "objective": "mlm_drp",
+            "size": dict(zip(SIZE_KEYS, SIZES[options.size], strict=True)),
+            "length": options.length,
+            "steps": 1_000_000,
+            "batch_size": options.batch_size,
+            "learning_rate": 1e-4,
+            "warmup": 10,
+            "dropout": options.dropout,
+            "attention_dropout": options.attention_dropout,
+            "micro_batch_tokens": options.micro_batch_tokens,
+            "compile": options.compile,
+        }
+    )
+    vocabulary = read_vocabulary(tokenizer)
+    files = sorted(instances.glob("epoch-*.npy"))
+    corpus = Corpus([open_source(tokens, files, vocabulary, options.length, 3)], 0)
+    variants: dict[str, Ours | HuggingFace] = {"ours": Ours(recipe, corpus, vocabulary, device, None)}
+    if options.ablate:
+        for technique in fields(Techniques):
+            variants[f"without {technique.name}"] = Ours(recipe, corpus, vocabulary, device, technique.name)
+    if options.hugging_face:
+        variants["Hugging Face Trainer"] = HuggingFace(recipe, corpus, tokenizer, vocabulary, device)
+    best: dict[str, tuple[float, float]] = {}
+    for turn in range(options.rounds):
+        for name, variant in variants.items():
+            number, seconds, waited = variant.run(options.steps)
+            if number / seconds > best.get(name, (0.0, 0.0))[0]:
+                best[name] = number / seconds, waited / seconds
+            print(f"round {turn + 1}: {name}: {number / seconds:,.0f} tokens/s", file=sys.stderr)
+            gc.collect()
+    config = build_model(recipe, vocabulary, None).config
+    lengths = corpus.samples(0, min(10_000, int(corpus.pass_sizes(0).sum()))).lengths
+    flops = training_flops(config, float(lengths.mean()))
+    named = peak_of(torch.cuda.get_device_name(device)) if device.type == "cuda" else None
+    measured = gemm_peak(device)
+    report = {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "settings": {
+            key: str(value) for key, value in vars(options).items() if key not in ("output", "source", "tokenizer")
+        },
+        "fill": float(np.mean(lengths) / options.length),
+        "flops_per_token": flops,
+        "peak": {"name": named[0], "flops": named[1]} if named else None,
+        "gemm_flops": measured,
+        "variants": {
+            name: {
+                "tokens_per_second": rate,
+                "ratio": rate / best["ours"][0],
+                "of_gemm": rate * flops / measured,
+                "of_peak": rate * flops / named[1] if named else None,
+                "waiting_for_data": waited,
+            }
+            for name, (rate, waited) in best.items()
+        },
+    }
+    return report
+
+
+def table(report: dict[str, Any]) -> str:
+    """The report as Markdown."""
+    peak = report["peak"]
+    against = peak["name"] if peak else f"a matrix product measured here, {report['gemm_flops'] / 1e9:.0f} GFLOP/s"
+    lines = [
+        f"{report['device']}, {report['threads']} threads, torch {report['torch']}; sequences fill "
+        f"{100 * report['fill']:.0f} % of their length; utilization against {against}.",
+        "",
+        "| | real tokens/s | of ours | utilization | waiting for data |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for name, row in report["variants"].items():
+        used = row["of_peak"] if peak else row["of_gemm"]
+        lines.append(
+            f"| {name} | {row['tokens_per_second']:,.0f} | {row['ratio']:.2f} | {100 * used:.1f} % | "
+            f"{100 * row['waiting_for_data']:.1f} % |"
+        )
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> int | None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", choices=SIZES, default="tiny")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int, help="CPU threads")
+    parser.add_argument("--source", type=pair, help="TOKENS=INSTANCES; else made up")
+    parser.add_argument("--tokenizer", type=Path, help="tokenizer folder, with --source")
+    parser.add_argument("--words", type=int, default=30_522, help="of the made-up vocabulary")
+    parser.add_argument("--length", type=int, default=512)
+    parser.add_argument("--full", type=float, default=0.9, help="share of made-up instances that fill the length")
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--micro-batch-tokens", type=int, default=8192)
+    parser.add_argument("--steps", type=int, default=2, help="of a round")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--dropout", type=float, default=0.1)
+    parser.add_argument("--attention-dropout", type=float, default=0.1)
+    parser.add_argument("--compile", action="store_true", help="compile the layers")
+    parser.add_argument("--ablate", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--hugging-face", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--output", type=Path, help="JSON to write")
+    options = parser.parse_args(arguments)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    with tempfile.TemporaryDirectory() as folder:
+        report = measure(options, Path(folder))
+    print(table(report))
+    if options.output:
+        options.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    return None
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,92 @@
+"""TF-IDF neighbors: equal to a brute-force computation with scikit-learn's own vectorizer."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.preprocessing import normalize
+
+from linkbert.files import read_meta
+from linkbert.graph import Graph
+from linkbert.graph.build import build_graph
+from linkbert.graph.tfidf import nearest, weights
+
+
+def cosines(texts: list[str]) -> np.ndarray:
+    matrix = TfidfVectorizer(sublinear_tf=True).fit_transform(texts)
+    similarity = (matrix @ matrix.T).toarray()
+    np.fill_diagonal(similarity, -1)
+    return similarity
+
+
+def random_rows(documents: int, words: int, seed: int = 0) -> sparse.csr_matrix:
+    matrix = sparse.random_array((documents, words), density=0.05, rng=np.random.default_rng(seed), dtype=np.float32)
+    matrix = sparse.csr_matrix(matrix)
+    return normalize(matrix)
+
+
+def test_equal_to_brute_force(world) -> None:
+    texts = [text for _, text, _ in world.rows]
+    similarity = cosines(texts)
+    found = nearest(weights([texts[:70], texts[70:]]), 5)
+    assert found.recall == 1.0
+    for number in range(len(texts)):
+        row = slice(found.indptr[number], found.indptr[number + 1])
+        best = np.sort(similarity[number])[::-1][:5]
+        assert number not in found.indices[row]
+        assert found.cosine[row] == pytest.approx(best, abs=1e-5)
+        assert found.cosine[row] == pytest.approx(similarity[number][found.indices[row]], abs=1e-5)
+
+
+def test_a_graph_of_two_themes(tmp_path: Path, documents, world) -> None:
+    pages = ["cat cats purr", "cats purr loudly", "purr cat", "engine wheel", "wheel engine oil", "", "unique"]
+    folder = documents(tmp_path / "d", [(str(i), page, []) for i, page in enumerate(pages)])
+    build_graph("tfidf", [folder], tmp_path / "graph", neighbors=2)
+    graph = Graph.load(tmp_path / "graph")
+    rows = [sorted(graph.indices[a:b].tolist()) for a, b in zip(graph.indptr[:-1], graph.indptr[1:], strict=True)]
+    assert rows == [[1, 2], [0, 2], [0, 1], [4], [3], [], []]
+    assert set(graph.link.tolist()) == {-1}
+    meta = read_meta(tmp_path / "graph")
+    assert (meta["recall"], meta["parameters"]) == (1.0, {"links": "tfidf", "neighbors": 2})
+
+
+def test_ties_go_to_the_lower_number() -> None:
+    matrix = weights([["same words here"] * 6])
+    found = nearest(matrix, 3)
+    assert found.indices.reshape(6, 3).tolist() == [[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2], [0, 1, 2], [0, 1, 2]]
+
+
+def test_blocks_and_threads_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix = random_rows(300, 500)
+    whole = nearest(matrix, 5)
+    monkeypatch.setattr("linkbert.graph.tfidf._BLOCK", 2000)
+    parts = nearest(matrix, 5, threads=2)
+    assert whole.indices.tolist() == parts.indices.tolist()
+    assert whole.cosine.tolist() == parts.cosine.tolist()
+
+
+def test_pruned_search_states_its_recall() -> None:
+    matrix = random_rows(400, 300)
+    exact = nearest(matrix, 5)
+    pruned = nearest(matrix, 5, work=2e4)
+    assert exact.query_words == 0 < pruned.query_words < 15
+    rows = zip(np.split(exact.indices, exact.indptr[1:-1]), np.split(pruned.indices, pruned.indptr[1:-1]), strict=True)
+    true = np.mean([len(np.intersect1d(a, b)) / len(a) for a, b in rows])
+    assert 0.4 < true < 1
+    assert pruned.recall == pytest.approx(true, abs=0.05)  # measured on half of the rows
+    similarity = (matrix @ matrix.T).toarray()
+    source = np.repeat(np.arange(400), np.diff(pruned.indptr))
+    assert pruned.cosine == pytest.approx(similarity[source, pruned.indices], abs=1e-5)
+
+
+def test_worker_processes_count_the_same_words(world) -> None:
+    texts = [text for _, text, _ in world.rows]
+    one, two = weights([texts]), weights([texts[:40], texts[40:]], threads=2)
+    assert (one != two).nnz == 0
+
+
+def test_no_documents() -> None:
+    found = nearest(weights([]), 5)
+    assert (found.indptr.tolist(), found.indices.tolist()) == ([0], [])

@@ -1,0 +1,221 @@
+"""The claims of the paper: they fit its own numbers, and are judged by stated rules."""
+
+import importlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from linkbert.claims import FAILS, HOLDS, OPEN, judge_claims, read_claims
+from linkbert.claims_page import html, markdown
+from linkbert.errors import UserError
+from linkbert.tables.published import read_published
+
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+PUBLISHED = read_published(CONFIG / "published.tsv")
+CLAIMS = read_claims(CONFIG / "claims.yaml")
+
+
+def cell(model, task, values=None, paper=None, mark=""):
+    """A cell of a table document."""
+    values = list(values or [])
+    return {
+        "model": model,
+        "task": task,
+        "mean": float(np.mean(values)) if values else None,
+        "spread": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+        "by_seed": {str(seed): value for seed, value in enumerate(values)},
+        "published": None if paper is None else {"value": paper},
+        "mark": mark,
+        "problem": "" if values else "not run",
+    }
+
+
+def table(name, cells, comparable=True, note=""):
+    tolerance = {"matches": 0.5, "close": 2.0}
+    return {"table": name, "cells": cells, "comparable": comparable, "note": note, "tolerance": tolerance}
+
+
+def as_published(spread):
+    """Tables in which ours are the paper's numbers, on three seeds."""
+    tables = {}
+    external = {"biobert-large", "qagnn", "greaselm", "gpt3", "unifiedqa"}
+    for (name, model, task), number in PUBLISHED.items():
+        values = () if model in external else (number.value - spread, number.value, number.value + spread)
+        mark = "cited" if model in external else ""
+        tables.setdefault(name, []).append(cell(model, task, values, number.value, mark))
+    return [table(name, cells) for name, cells in tables.items()]
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=[claim["id"] for claim in CLAIMS])
+def test_paper_supports_its_own_claim(claim):
+    """Evaluated on the paper's numbers, every claim holds: the comparison means what the sentence says."""
+    (judged,) = judge_claims([claim], as_published(0.0))
+    assert judged["verdict"] == HOLDS
+    assert all(part["difference"] == pytest.approx(part["paper"], abs=1e-5) for part in judged["parts"])
+
+
+def test_nothing_can_be_said_without_scores():
+    tables = [
+        table(name, [cell(m, k, paper=n.value) for (t, m, k), n in PUBLISHED.items() if t == name])
+        for name in {name for name, _, _ in PUBLISHED}
+    ]
+    judged = judge_claims(CLAIMS, tables)
+    assert {claim["verdict"] for claim in judged} == {OPEN}
+    assert all(part["missing"] for claim in judged for part in claim["parts"])
+    assert {claim["verdict"] for claim in judge_claims(CLAIMS, [])} == {OPEN}
+
+
+def test_noise_leaves_small_differences_open():
+    verdicts = {claim["id"]: claim["verdict"] for claim in judge_claims(CLAIMS, as_published(0.8))}
+    assert verdicts["searchqa_tiny"] != FAILS
+    assert verdicts["mrqa_tiny_everywhere"] == OPEN
+    assert verdicts["mmlu_above_gpt3"] == HOLDS
+
+
+def claim(**changes):
+    return {
+        "id": "c",
+        "section": "5",
+        "claim": "A is above B.",
+        "table": "t",
+        "task": "k",
+        "left": {"model": "a"},
+        "right": {"model": "b"},
+        "expect": {"sign": "positive"},
+        **changes,
+    }
+
+
+def verdict(a, b, **changes):
+    (judged,) = judge_claims([claim(**changes)], [table("t", [cell("a", "k", a), cell("b", "k", b)])])
+    return judged["verdict"]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expect", "expected"),
+    [
+        ([60, 61, 62], [50, 51, 52], {"sign": "positive"}, HOLDS),
+        ([60, 61, 62], [50, 51, 52], {"sign": "negative"}, FAILS),
+        ([50, 51, 52], [60, 61, 62], {"sign": "negative"}, HOLDS),
+        ([50, 51, 52], [50, 52, 52], {"sign": "positive"}, OPEN),
+        ([50, 50], [50, 50], {"sign": "positive"}, FAILS),
+        ([50.6], [50], {"sign": "positive"}, HOLDS),  # one seed: half a point on either side
+        ([50.4], [50], {"sign": "positive"}, OPEN),
+        ([50.6], [50, 50], {"sign": "positive"}, HOLDS),
+        ([54, 54], [50, 50], {"difference": 4.9}, HOLDS),
+        ([54, 54], [50, 50], {"difference": 5.1}, FAILS),
+        ([54, 54], [50, 50], {"difference": 5.1, "tolerance": 1.1}, HOLDS),
+        ([54, 54], [50, 50], {"difference": -4}, FAILS),
+        ([54], [50], {"difference": 4.6}, OPEN),
+    ],
+)
+def test_verdict_is_interval_against_region(a, b, expect, expected):
+    assert verdict(a, b, expect=expect) == expected
+
+
+samples = st.lists(st.integers(0, 1000).map(lambda number: number / 10), min_size=2, max_size=6, unique=True)
+
+
+@given(samples, samples)
+def test_interval_is_welchs(a, b):
+    (judged,) = judge_claims([claim()], [table("t", [cell("a", "k", a), cell("b", "k", b)])])
+    low, high = judged["parts"][0]["interval"]
+    expected = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
+    assert (low, high) == (pytest.approx(expected.low, abs=1e-4), pytest.approx(expected.high, abs=1e-4))
+
+
+def test_shared_cell_counts_once():
+    """(a - c) - (b - c) is a - b, and no wider for the noise of c."""
+    cells = [cell("a", "k", [60, 62]), cell("b", "k", [50, 51]), cell("c", "k", [0, 100])]
+    left, right = ({"minus": [{"model": name}, {"model": "c"}]} for name in "ab")
+    plain, nested = judge_claims([claim(), claim(left=left, right=right)], [table("t", cells)])
+    assert plain["parts"] == nested["parts"]
+
+
+def test_tasks_are_averaged_and_each_must_hold():
+    cells = [cell("a", "k", [60, 60]), cell("a", "l", [40, 40]), cell("b", "k", [50, 50]), cell("b", "l", [45, 45])]
+    mean = claim(tasks=["k", "l"])
+    del mean["task"]
+    each = {**mean, "each": ["k", "l", ["k", "l"]]}
+    averaged, separate = judge_claims([mean, each], [table("t", cells)])
+    assert (averaged["verdict"], averaged["parts"][0]["difference"]) == (HOLDS, 2.5)
+    assert [part["verdict"] for part in separate["parts"]] == [HOLDS, FAILS, HOLDS]
+    assert separate["verdict"] == FAILS
+
+
+def test_cited_number_is_not_held_against_other_data():
+    cells = [cell("a", "k", [60, 60]), cell("b", "k", paper=50.0, mark="cited")]
+    assert judge_claims([claim()], [table("t", cells)])[0]["verdict"] == HOLDS
+    (judged,) = judge_claims([claim()], [table("t", cells, comparable=False, note="Demo.")])
+    assert (judged["verdict"], judged["comparable"], judged["notes"]) == (OPEN, False, ["Demo."])
+    assert "cited for the paper's data" in judged["parts"][0]["missing"][0]
+
+
+def test_pages_say_what_data_they_are_about():
+    cells = [cell("a", "k", [60, 60], paper=70.0), cell("b", "k", [50, 50], paper=65.0)]
+    judged = judge_claims([claim(), claim(id="d", table="gone")], [table("t", cells, False, "Demo.")])
+    for page in (markdown(judged), html(judged)):
+        assert page.index("Demo.") < page.index("neither confirm nor refute") < page.index("A is above B.")
+        for text in ("+10.00", "+5.00", "✓ holds", "? not enough data", "gone / a / k: in none of the tables"):
+            assert text in page
+
+
+def test_command_writes_pages_and_verdicts(tmp_path):
+    document = {"stage": "tables", "stage_version": 1, **table("t", [cell("a", "k", [60, 60]), cell("b", "k", [50])])}
+    (tmp_path / "t.json").write_text(json.dumps(document))
+    (tmp_path / "claims.yaml").write_text(yaml.safe_dump({"claims": [claim()]}))
+    arguments = ["--claims", tmp_path / "claims.yaml", "--tables", tmp_path / "t.json", "--output", tmp_path / "o"]
+    importlib.import_module("judge_claims").main([str(argument) for argument in arguments])
+    result = json.loads((tmp_path / "o.json").read_text())
+    assert result["counts"] == {HOLDS: 1, FAILS: 0, OPEN: 0}
+    assert "one seed" in (tmp_path / "o.md").read_text() and "one seed" in (tmp_path / "o.html").read_text()
+
+
+def test_every_claim_is_about_a_declared_cell():
+    declared = yaml.safe_load((CONFIG / "tables.yaml").read_text(encoding="utf-8"))["tables"]
+    cells = {
+        f"{name} / {row['model']} / {column['id']}"
+        for name, definition in declared.items()
+        for row in definition["rows"]
+        for column in definition["columns"]
+    }
+    missing = [name for claim in judge_claims(CLAIMS, []) for part in claim["parts"] for name in part["missing"]]
+    assert {name.partition(":")[0] for name in missing} <= cells
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sectoin": "5"}, "unknown key 'sectoin'.*Did you mean 'section'"),
+        ({"expect": {"sign": "up"}}, "unknown .*'up'"),
+        ({"expect": {"tolerance": 1}}, "expect either 'sign' or 'difference'"),
+        ({"expect": {"sign": "positive", "difference": 1}}, "expect either 'sign' or 'difference'"),
+        ({"left": {"table": "t"}}, "a quantity has one of"),
+        ({"left": {"model": "b"}}, "both sides are the same"),
+        ({"left": {"minus": [{"model": "a"}, {"modle": "b"}]}}, "unknown key 'modle'"),
+    ],
+)
+def test_wrong_claim_is_one_sentence(tmp_path, change, message):
+    path = tmp_path / "claims.yaml"
+    path.write_text(yaml.safe_dump({"claims": [claim(**change)]}))
+    with pytest.raises(UserError, match=message):
+        read_claims(path)
+
+
+def test_claim_without_a_task_and_claim_twice(tmp_path):
+    path = tmp_path / "claims.yaml"
+    path.write_text(yaml.safe_dump({"claims": [{k: v for k, v in claim().items() if k != "task"}]}))
+    with pytest.raises(UserError, match="no task for 'a'"):
+        read_claims(path)
+    path.write_text(yaml.safe_dump({"claims": [claim(), claim()]}))
+    with pytest.raises(UserError, match="stands there twice"):
+        read_claims(path)
+    path.write_text("claims: [")
+    with pytest.raises(UserError, match="not valid YAML"):
+        read_claims(path)

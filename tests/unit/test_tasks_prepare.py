@@ -1,0 +1,169 @@
+"""The stage as a whole: options, checks, meta data, bytes, the command."""
+
+import gzip
+import json
+
+import pytest
+
+import prepare_task
+from linkbert.errors import UserError
+from linkbert.files import read_json, read_meta
+from linkbert.tasks import base
+from linkbert.tasks.base import cut_points, load_reader
+from linkbert.tasks.prepare import OPTIONS, prepare, read_examples
+
+SPLITS = ("train", "dev", "test")
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "in").mkdir()
+    for split, number in (("train", 30), ("dev", 10), ("test", 12)):
+        lines = (json.dumps({"text_a": f"{split} {n}", "label": "ab"[n % 2]}) for n in range(number))
+        (tmp_path / "in" / f"{split}.jsonl").write_text("\n".join(lines))
+    return {split: tmp_path / "in" / f"{split}.jsonl" for split in SPLITS}
+
+
+def make(files, output, seed=0, **options):
+    return prepare("mine", "jsonl", files, {"kind": "classification", **options}, seed, output)
+
+
+def test_equal_work_gives_equal_bytes(tmp_path, files):
+    make(files, tmp_path / "a", limit={"train": 7})
+    make(files, tmp_path / "b", limit={"train": 7})
+    names = sorted(file.name for file in (tmp_path / "a").iterdir())
+    assert names == ["dev.jsonl.gz", "meta.json", "test.jsonl.gz", "train.jsonl.gz"]
+    for name in names:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    assert str(tmp_path) not in (tmp_path / "a/meta.json").read_text()
+    with gzip.open(tmp_path / "a/train.jsonl.gz", "rt") as file:
+        assert sum(1 for _ in file) == 7
+
+
+def test_meta_says_all_that_later_stages_ask(tmp_path, files):
+    meta = make(files, tmp_path / "out", expected={"train": 31, "dev": 10})
+    assert meta == read_meta(tmp_path / "out", "tasks")
+    assert meta["counts"] == {"train": 30, "dev": 10, "test": 12}
+    assert (meta["kind"], meta["labels"], meta["metric"]) == ("classification", ["a", "b"], "accuracy")
+    assert meta["label_counts"]["dev"] == {"a": 5, "b": 5}
+    assert meta["warnings"] == ["train: 30 read, 31 published"]
+    assert meta["inputs"].keys() == set(SPLITS)
+    assert meta["parameters"]["seed"] == 0
+
+
+def test_the_metric_can_be_chosen(tmp_path, files):
+    assert make(files, tmp_path / "a", metric="matthews")["metric"] == "matthews"
+    assert make(files, tmp_path / "b", metric="relation_f1:a")["metric"] == "relation_f1:a"
+    with pytest.raises(UserError, match=r"unknown metric 'mathews'.*Did you mean 'matthews'"):
+        make(files, tmp_path / "c", metric="mathews")
+
+
+def test_limits_are_seeded_keep_order_and_nest(tmp_path, files):
+    make(files, tmp_path / "a", limit={"train": 5, "test": 100})
+    make(files, tmp_path / "b", limit={"train": 9})
+    make(files, tmp_path / "c", seed=1, limit={"train": 9})
+    a, b, c = ([e["id"] for e in read_examples(tmp_path / name, "train")] for name in "abc")
+    assert len(a) == 5
+    assert set(a) < set(b)
+    assert b != c
+    assert b == sorted(b, key=lambda name: int(name.split("-")[1]))
+    assert len(read_examples(tmp_path / "a", "test")) == 12
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"limt": {"train": 1}}, "unknown option 'limt'.*Did you mean 'limit'"),
+        ({"limit": {"training": 1}}, "unknown split 'training'"),
+        ({"limit": {"train": 0}}, "must be a whole number above 0"),
+        ({"fraction": 0}, r"must lie in \(0, 1\]"),
+        ({"distractors": [1]}, "for tasks of kind 'span', not 'classification'"),
+        ({"expected": {"train_mentions": 3}}, "unknown count 'train_mentions'"),
+        ({"divide": {"all": {"train": 1}}}, "unknown split 'all'"),
+        ({"divide": {"dev": {"train": 0.5, "dev": 0.5}}}, "'train' is no empty split"),
+        ({"divide": {"dev": {"dev": 0}}}, "no positive size"),
+    ],
+)
+def test_a_wrong_option_ends_in_a_sentence_and_leaves_nothing(tmp_path, files, options, sentence):
+    with pytest.raises(UserError, match=sentence):
+        make(files, tmp_path / "out", **options)
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_a_wrong_reader_role_or_file(tmp_path, files):
+    with pytest.raises(UserError, match=r"unknown reader 'glue_colla'.*Did you mean 'glue_cola'"):
+        prepare("x", "glue_colla", files, {}, 0, tmp_path / "out")
+    with pytest.raises(UserError, match="unknown file role 'test_ids'"):
+        prepare("x", "jsonl", files | {"test_ids": files["dev"]}, {}, 0, tmp_path / "out")
+    with pytest.raises(UserError, match="file of the role 'dev' does not exist"):
+        make(files | {"dev": tmp_path / "no"}, tmp_path / "out")
+    with pytest.raises(UserError, match=r"the reader 'hoc' needs a file 'archive'. Given: split=dev.jsonl"):
+        prepare("x", "hoc", {"split": files["dev"]}, {}, 0, tmp_path / "out")
+
+
+def test_an_empty_split_names_what_was_dropped(tmp_path, files):
+    files["dev"].write_text('{"text_a": 1, "label": "a"}\n{"text_a"')
+    with pytest.raises(
+        UserError, match=r"split 'dev' has no examples. Read: train 30, dev 0, test 12. Dropped: dev.broken_row 2"
+    ):
+        make(files, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unreadable_archive_is_named(tmp_path):
+    (tmp_path / "x.zip").write_bytes(b"PK not really")
+    with pytest.raises(UserError, match=r"x.zip: the file is damaged"):
+        prepare("x", "hoc", {"archive": tmp_path / "x.zip"}, {}, 0, tmp_path / "out")
+
+
+def test_folders_have_an_identity_of_their_content(tmp_path, files):
+    folder = tmp_path / "ner"
+    folder.mkdir()
+    for name in ("train", "devel", "test"):
+        (folder / f"{name}.tsv").write_text("Flu\tB\n")
+    first = prepare("n", "ner", {"archive": folder}, {}, 0, tmp_path / "a")["inputs"]
+    assert prepare("n", "ner", {"archive": folder}, {}, 0, tmp_path / "a")["inputs"] == first
+    (folder / "test.tsv").write_text("Flu\tO\n")
+    assert prepare("n", "ner", {"archive": folder}, {}, 0, tmp_path / "b")["inputs"] != first
+
+
+@pytest.mark.parametrize(
+    ("number", "sizes", "expected"),
+    [
+        (100, [64, 16, 20], [64, 80, 100]),
+        (10, [1, 1], [5, 10]),
+        (3, [1295, 186, 371], [1, 2, 3]),
+        (2, [0.8, 0.1, 0.1], [0, 1, 2]),
+        (1, [0.5, 0.5], [0, 1]),
+        (0, [1, 1], [0, 0]),
+    ],
+)
+def test_cut_points(number, sizes, expected):
+    assert cut_points(number, sizes) == expected
+
+
+def test_every_reader_keeps_the_contract():
+    for name in base.READERS:
+        read, roles, options = load_reader(name)
+        assert callable(read)
+        assert roles
+        assert not options & OPTIONS
+
+
+def test_the_command(tmp_path, files, capsys):
+    arguments = ["--task", "mine", "--reader", "jsonl", "--output", str(tmp_path / "out"), "--seed", "3"]
+    arguments += [
+        "--options",
+        '{"kind": "classification"}',
+        "--files",
+        *(f"{role}={path}" for role, path in files.items()),
+    ]
+    assert prepare_task.main(arguments) is None
+    assert read_json(tmp_path / "out/meta.json")["parameters"] == {
+        "task": "mine",
+        "reader": "jsonl",
+        "options": {"kind": "classification"},
+        "seed": 3,
+    }
+    with pytest.raises(SystemExit):
+        prepare_task.main(arguments[:4])

@@ -1,0 +1,161 @@
+"""A user's own JSON Lines and data sets of the hub: one line each, no code."""
+
+import json
+
+import pyarrow as arrow
+import pyarrow.parquet as parquet
+import pytest
+
+from linkbert.errors import UserError
+from linkbert.metrics import score
+from linkbert.tasks.prepare import prepare, read_examples
+
+RECORDS = {
+    "span": {"question": "Who?", "context": "Ann left.", "answers": [{"text": "Ann", "start": 0}]},
+    "classification": {"text_a": "Good.", "label": "yes"},
+    "multilabel": {"text_a": "Good.", "labels": ["yes", "no"]},
+    "regression": {"text_a": "Good.", "text_b": "Fine.", "label": 0.5},
+    "tagging": {"tokens": ["Ann", "left"], "tags": ["B-PER", "O"]},
+    "choice": {"question": "Who?", "choices": ["Ann", "Bo"], "label": 1},
+}
+
+
+def write_lines(path, records):
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("kind", RECORDS)
+def test_a_new_set_of_any_kind_is_read_and_scored(tmp_path, kind):
+    file = write_lines(tmp_path / "mine.jsonl", [RECORDS[kind]] * 3)
+    meta = prepare("mine", "jsonl", dict.fromkeys(("train", "dev", "test"), file), {"kind": kind}, 0, tmp_path / "out")
+    examples = read_examples(tmp_path / "out", "test")
+    assert [example["id"] for example in examples] == ["test-0", "test-1", "test-2"]
+    assert {key: examples[0][key] for key in RECORDS[kind]} == RECORDS[kind]
+    gold = {"span": "golds", "multilabel": "labels", "tagging": "tags"}.get(kind, "label")
+    predictions = {e["id"]: e[gold][0] if kind == "span" else e[gold] for e in examples}
+    if kind != "regression":  # a constant has no correlation
+        assert next(iter(score(meta["metric"], examples, predictions).values())) == 100
+
+
+def test_ids_golds_labels_and_columns(tmp_path):
+    records = [{"key": n, "sentence": "x", "verdict": n % 2} for n in range(4)]
+    file = write_lines(tmp_path / "mine.jsonl", [*records, {"key": 9, "sentence": "x", "verdict": 5}])
+    options = {
+        "kind": "classification",
+        "labels": ["bad", "good"],
+        "columns": {"id": "key", "text_a": "sentence", "label": "verdict"},
+    }
+    files = dict.fromkeys(("train", "dev", "test"), file)
+    meta = prepare("mine", "jsonl", files, options, 0, tmp_path / "out")
+    assert read_examples(tmp_path / "out", "dev")[1] == {"id": "1", "text_a": "x", "label": "good"}
+    assert meta["labels"] == ["bad", "good"]
+    assert meta["dropped"] == {"dev.broken_row": 1, "test.broken_row": 1, "train.broken_row": 1}
+    squad_like = {
+        "question": "Who?",
+        "context": "Ann left.",
+        "answers": {"text": ["Ann"], "answer_start": [0]},
+        "golds": ["A"],
+    }
+    file = write_lines(tmp_path / "s.jsonl", [squad_like])
+    prepare("s", "jsonl", dict.fromkeys(("train", "dev", "test"), file), {"kind": "span"}, 0, tmp_path / "s")
+    assert read_examples(tmp_path / "s", "dev")[0]["answers"] == [{"text": "Ann", "start": 0}]
+    assert read_examples(tmp_path / "s", "dev")[0]["golds"] == ["A"]
+
+
+def test_bad_lines_labels_and_repeated_ids_are_counted_and_named(tmp_path):
+    records = [{"id": "a", "text_a": "x", "label": "yes"}, {"id": "a", "text_a": "y", "label": "maybe"}] * 2
+    file = write_lines(tmp_path / "mine.jsonl", [*records, {"id": "b"}, {"id": "c", "text_a": 3, "label": "yes"}, 7])
+    options = {"kind": "classification", "labels": ["yes", "no"]}
+    meta = prepare("mine", "jsonl", dict.fromkeys(("train", "dev", "test"), file), options, 0, tmp_path / "out")
+    assert meta["counts"]["test"] == 2
+    assert meta["dropped"]["test.broken_row"] == 3
+    assert meta["dropped"]["test.unknown_label"] == 2
+    assert [example["id"] for example in read_examples(tmp_path / "out", "test")] == ["a", "a-2"]
+    assert "test: 1 examples repeat an id; a number is added to theirs" in meta["warnings"]
+
+
+def test_one_file_is_divided(tmp_path):
+    file = write_lines(tmp_path / "mine.jsonl", [{"text_a": str(n), "label": "x"} for n in range(10)])
+    options = {"kind": "classification", "divide": {"data": {"train": 0.8, "dev": 0.1, "test": 0.1}}}
+    meta = prepare("mine", "jsonl", {"data": file}, options, 0, tmp_path / "out")
+    assert meta["counts"] == {"train": 8, "dev": 1, "test": 1}
+    assert meta["divided"] == {"data": "train 0.8 : dev 0.1 : test 0.1, by seed"}
+
+
+def test_mistakes_are_sentences(tmp_path):
+    file = write_lines(tmp_path / "mine.jsonl", [RECORDS["choice"]])
+    with pytest.raises(UserError, match="needs the option kind"):
+        prepare("mine", "jsonl", {"train": file}, {}, 0, tmp_path / "out")
+    with pytest.raises(UserError, match="Did you mean 'tagging'"):
+        prepare("mine", "jsonl", {"train": file}, {"kind": "taging"}, 0, tmp_path / "out")
+    with pytest.raises(UserError, match="unknown field 'text'"):
+        prepare("mine", "jsonl", {"train": file}, {"kind": "regression", "columns": {"text": "x"}}, 0, tmp_path / "out")
+    with pytest.raises(UserError, match=r"split 'dev' has no examples. Read: train 1"):
+        prepare("mine", "jsonl", {"train": file}, {"kind": "choice"}, 0, tmp_path / "out")
+
+
+@pytest.fixture
+def hub(tmp_path):
+    """A folder as the hub has it: parquet with the label names in its schema, a second configuration beside."""
+    features = {
+        "sentence1": {"dtype": "string", "_type": "Value"},
+        "label": {"names": ["entails", "not"], "_type": "ClassLabel"},
+        "ner_tags": {"feature": {"names": ["O", "B-X"], "_type": "ClassLabel"}, "_type": "List"},
+    }
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    for config, number in (("rte", 4), ("cola", 2)):
+        for split in ("train", "validation", "test"):
+            table = arrow.table(
+                {
+                    "sentence1": [f"{config} {n}" for n in range(number)],
+                    "label": [-1 if split == "test" else n % 2 for n in range(number)],
+                    "words": [["a", "b"]] * number,
+                    "ner_tags": [[1, 0]] * number,
+                }
+            ).replace_schema_metadata(metadata)
+            path = tmp_path / "hub" / config / f"{split}-00000-of-00001.parquet"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            parquet.write_table(table, path)
+    return tmp_path / "hub"
+
+
+def test_hub_reads_parquet_with_its_label_names(tmp_path, hub):
+    options = {
+        "kind": "classification",
+        "config": "rte",
+        "columns": {"text_a": "sentence1"},
+        "splits": {"train": "train", "dev": "validation", "test": "validation"},
+    }
+    meta = prepare("h", "hub", {"data": hub}, options, 0, tmp_path / "out")
+    assert meta["counts"] == {"train": 4, "dev": 4, "test": 4}
+    assert read_examples(tmp_path / "out", "dev")[1] == {"id": "dev-1", "text_a": "rte 1", "label": "not"}
+    assert meta["labels"] == ["entails", "not"]
+    with pytest.raises(UserError, match=r"Dropped: test.unknown_label 4"):  # hidden test labels are -1
+        prepare("h", "hub", {"data": hub}, {**options, "splits": {s: s for s in ("train", "test")}}, 0, tmp_path / "x")
+
+
+def test_hub_reads_tags_json_lines_and_csv(tmp_path, hub):
+    columns = {"tokens": "words", "tags": "ner_tags"}
+    options = {"kind": "tagging", "config": "rte", "columns": columns}
+    meta = prepare("h", "hub", {"data": hub}, options, 0, tmp_path / "out")
+    assert meta["labels"] == ["O", "B-X"]
+    assert read_examples(tmp_path / "out", "test")[0]["tags"] == ["B-X", "O"]
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    write_lines(folder / "train.jsonl", [RECORDS["regression"]] * 2)
+    (folder / "validation.csv").write_text('text_a,text_b,label\n"a, b",c,1.5\n')
+    (folder / "test.csv").write_text("text_a,text_b,label\nx,y,high\nx,y,2\n")
+    meta = prepare("h", "hub", {"data": folder}, {"kind": "regression"}, 0, tmp_path / "plain-out")
+    assert read_examples(tmp_path / "plain-out", "dev")[0] == {
+        "id": "dev-0",
+        "text_b": "c",
+        "text_a": "a, b",
+        "label": 1.5,
+    }
+    assert meta["dropped"] == {"test.label_not_a_number": 1}
+    (folder / "broken_train.parquet").write_bytes(b"PAR1")
+    with pytest.raises(UserError, match=r"broken_train.parquet: not a whole parquet file"):
+        prepare("h", "hub", {"data": folder}, {"kind": "regression"}, 0, tmp_path / "x")
+    with pytest.raises(UserError, match="no file of the splits wanted"):
+        prepare("h", "hub", {"data": hub}, {"kind": "tagging", "splits": {"dev": "nowhere"}}, 0, tmp_path / "x")
