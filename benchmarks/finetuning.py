@@ -4,7 +4,7 @@ Same weights, same invented data, same recipe, fp32 on a CPU and bf16 on a GPU; 
 the test split are all timed, loading weights and imports are not. The lengths follow SQuAD's (contexts of 40 to 400
 tokens, 150 on average) and GLUE's (pairs of 8 to 110, 40 on average). The scripts' default pads to the full length;
 "dynamic" pads to the longest of a batch. Ways take turns and the fastest of `--repeats` counts, so that a busy machine
-spoils less.
+spoils less. The Trainer's span loss starts higher, because its softmax takes in padding.
 
     python benchmarks/finetuning.py --size tiny
 

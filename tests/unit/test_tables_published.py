@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from linkbert.declarations import read_table
 from linkbert.errors import UserError
 from linkbert.tables.definition import members, read_definition
 from linkbert.tables.published import read_published
@@ -102,3 +103,10 @@ def test_wrong_line_is_named(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(UserError, match=message):
         read_published(path)
+
+
+def test_our_scorers_are_the_published_metrics():
+    """Else every cell would be called incomparable for its metric's name."""
+    ours = {row["task"]: row["metric"] for _, row in read_table(CONFIG / "tasks.tsv")}
+    theirs = {task: number.metric for (_, _, task), number in PUBLISHED.items() if task in ours}
+    assert theirs and theirs == {task: ours[task] for task in theirs}

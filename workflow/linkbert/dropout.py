@@ -70,12 +70,16 @@ class Dropout:
 
     def mask(self, probability: float, site: int, width: int, like: Tensor, places: int = 1) -> Tensor:
         """Scaled keep masks [T * places, width] for one site of the model that has so many places for each token."""
+        table = _table(probability, like.device, like.dtype)
+        return table.as_strided((WINDOWS, width), (STRIDE, 1)).index_select(0, self._windows(site, places))
+
+    # Not compiled: the compiler's bounds of int64 products overflow, and these are a few operations on [T].
+    @torch.compiler.disable
+    def _windows(self, site: int, places: int) -> Tensor:
         keys = self.keys ^ _signed(site * _GOLDEN)
         if places > 1:
             keys = (keys[:, None] + torch.arange(places, device=keys.device) * _GOLDEN).view(-1)
-        windows = _shift(keys * _FIRST, 48)
-        table = _table(probability, like.device, like.dtype)
-        return table.as_strided((WINDOWS, width), (STRIDE, 1)).index_select(0, windows)
+        return _shift(keys * _FIRST, 48)
 
     def __call__(self, x: Tensor, probability: float, site: int) -> Tensor:
         """Drop elements of x [T, width]."""

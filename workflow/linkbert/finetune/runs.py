@@ -308,6 +308,7 @@ def _entry(run: Run, test: Task, result: Mapping[str, Any], path: Path, folder: 
         "seed": run.seed,
         "recipe": run.recipe.settings,
         "point": run.recipe.point,
+        "scorer": test.metric,
         **{key: result[key] for key in ("metric", "dev", "test", "counts", "loss")},
         "run": path.as_posix(),
         "sha256": sha256_of(folder / path),

@@ -110,7 +110,7 @@ def _run(where: str, file: ScoreFile, record: Any) -> Run:
         seed=record["seed"],
         recipe=record.get("recipe"),
         point=record["point"],
-        metric=record["metric"],
+        metric=record.get("scorer", record["metric"]),
         dev=_score(f"{where}: dev", record["dev"], record["metric"]),
         test=_score(f"{where}: test", record["test"], record["metric"]),
         file=file,
