@@ -31,7 +31,7 @@ test: setup ## the whole test suite
 lint: setup ## style and types of everything
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow/Snakefile rules
+	PATH="$(abspath $(BIN)):$$PATH" snakefmt --check Snakefile workflow/Snakefile rules # it calls shfmt, which stands beside it
 	$(BIN)/snakemake --lint
 
 real: setup ## a small run on real data; skipped, saying so, without the folder

@@ -23,7 +23,7 @@ rule prepare_task:
         stage=STAGE["tasks"],
         files=plan.task_arguments,
         reader=lambda wildcards: plan.tasks[wildcards.task]["reader"],
-        options=lambda wildcards: plan.tasks[wildcards.task]["options"] or "{}",
+        options=plan.task_options,
         seed=config["seed"],
     shell:
         """

@@ -88,7 +88,7 @@ rule record_training:
         mem_mb=500,
         runtime=5,
     shell:
-        "cp {input}/training.json {output} 2>{log}"
+        "(cp {input}/training.json {output}.part && mv {output}.part {output}) 2>{log}"
 
 
 rule models:

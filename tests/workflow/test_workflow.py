@@ -1,13 +1,12 @@
-"""The workflow from outside: it lints, plans the paper, refuses mistakes in a sentence."""
+"""The workflow from outside, nothing run: it lints, plans the paper, refuses mistakes in a sentence."""
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
 TABLES = [
     "table1_mrqa",
     "table2_glue",
@@ -21,21 +20,28 @@ TABLES = [
 ]
 
 
-def rules() -> dict[str, str]:
+def rules(tree: Path) -> dict[str, str]:
     """Rule name -> its text, over all rule files."""
     found = {}
-    for path in sorted((ROOT / "rules").glob("*.smk")):
+    for path in sorted((tree / "rules").glob("*.smk")):
         for part in re.split(r"^(?=rule )", path.read_text(), flags=re.M):
             if name := re.match(r"rule (\w+):", part):
                 found[name.group(1)] = part
     return found
 
 
-def test_lint_and_format():
-    tools = Path(sys.executable).parent
-    for command in (["snakefmt", "--check", "Snakefile", "workflow/Snakefile", "rules"], ["ruff", "check", "."]):
-        done = subprocess.run([tools / command[0], *command[1:]], cwd=ROOT, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
+def planned(stdout: str) -> dict[str, int]:
+    """Rule -> jobs, as a dry run counts them."""
+    return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", stdout, re.M)}
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["snakefmt --check Snakefile workflow/Snakefile rules", "ruff check .", "ruff format --check ."],
+)
+def test_lint_and_format(execute, command):
+    done = execute(*command.split())
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_snakemake_lint(snakemake):
@@ -43,53 +49,96 @@ def test_snakemake_lint(snakemake):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_every_rule_that_runs_has_its_script_log_benchmark_environment_and_resources():
-    for name, text in rules().items():
+def test_every_rule_that_runs_has_its_script_log_benchmark_environment_and_resources(tree):
+    found = rules(tree)
+    assert len(found) > 15
+    for name, text in found.items():
         if "shell:" not in text:
             continue
         for directive in ("log:", "benchmark:", "conda:", "resources:", "mem_mb", "runtime"):
             assert directive in text, f"rule {name} has no {directive}"
         scripts = re.findall(r"scripts/(\w+)\.py", text)
-        assert all((ROOT / "scripts" / f"{script}.py").exists() for script in scripts), name
+        assert all((tree / "scripts" / f"{script}.py").exists() for script in scripts), name
         assert f"<logs>/{name}" in text or f"/logs/{name}" in text, f"rule {name}: the log has another name"
-
-
-def test_files_stay_small():
-    limits = {"rules/*.smk": 260, "scripts/*.py": 90, "workflow/linkbert/**/*.py": 450}
-    for pattern, limit in limits.items():
-        for path in ROOT.glob(pattern):
-            lines = len(path.read_text().splitlines())
-            assert lines <= limit, f"{path.relative_to(ROOT)} has {lines} lines; split it by meaning"
+        assert all((tree / "rules" / file).exists() for file in re.findall(r'conda:\s+"(.+?)"', text)), name
 
 
 def test_the_whole_paper_is_planned(snakemake):
-    done = snakemake("-n", "--quiet", "progress", "--config", "downloads={mirror: results/mirror}")
+    done = snakemake("-n")
     assert done.returncode == 0, done.stdout + done.stderr
-    jobs = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout, re.M))
-    assert jobs["pretrain"] == "12" and jobs["adopt_model"] == "5" and jobs["make_table"] == "9"
-    assert int(jobs["extract_documents"]) >= 64 + 1 + 128 and int(jobs["finetune"]) > 100
+    jobs = planned(done.stdout)
+    assert jobs["pretrain"] == 12 and jobs["adopt_model"] == 5 and jobs["make_table"] == 9
+    assert jobs["extract_documents"] >= 64 + 1 + 128 and jobs["finetune"] > 100 and jobs["prepare_task"] == 34
+    for name in ("linkbert-tiny-tfidf", "biolinkbert-large-released", "squad_distractors", "mmlu_medicine"):
+        assert name in done.stdout, f"{name} is not planned"
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_every_table_is_a_target(snakemake, table):
-    done = snakemake(table, "-n", "--quiet", "progress", "--configfile", "config/demo.yaml")
+def test_every_table_is_a_target_and_plans_its_models_and_no_others(snakemake, tree, table):
+    done = snakemake(table, "-n", "--configfile", "config/demo.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
+    definition = yaml.safe_load((tree / "config" / "tables.yaml").read_text())["tables"][table]
+    models = {row["model"] for row in definition["rows"] if not row.get("external")}
+    assert set(re.findall(r"output: results/demo/models/(\S+)", done.stdout)) == models
+    assert planned(done.stdout)["make_table"] == 1
+
+
+HEADER = "task\tsuite\tkind\treader\tfiles\tmetric\ttype\ttuned_on\toptions\tlength\ttitle\n"
+BROKEN = {
+    "kind": "mine\tglue\tclassificaton\tglue_rte\tarchive=glue-RTE.zip\taccuracy\t\t\t{}\t128\tMine\n",
+    "reader": "mine\tglue\tclassification\tglue_rt\tarchive=glue-RTE.zip\taccuracy\t\t\t{}\t128\tMine\n",
+    "file": "mine\tglue\tclassification\tglue_rte\tarchive=glue-RTEE.zip\taccuracy\t\t\t{}\t128\tMine\n",
+    "cells": "mine\tglue\tclassification\tglue_rte\tarchive=glue-RTE.zip\taccuracy\t\t\t{}\t128\tMine\tone\ttoo many\n",
+}
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("config", "sentence"),
     [
-        (["--config", "sed=3"], "config: unknown key 'sed'"),
-        (["--config", "graph={neighbours: 7}"], "unknown key 'neighbours'"),
-        (["--config", "declarations={models: config/nothing.tsv}"], "config/nothing.tsv: no such table"),
+        ("sed=3", "config: unknown key 'sed'"),
+        ("graph={neighbours: 7}", r"config: graph: unknown key 'neighbours'.*Did you mean 'neighbors'\?"),
+        ("pretraining={tiny: {steps: many}}", "config: pretraining.tiny.steps: 'many' is not of type 'integer'"),
+        ("declarations={models: config/nothing.tsv}", "config/nothing.tsv: no such table"),
         (
-            ["--config", "overrides={models: {bert-tiny: {corpora: enwikki}}}"],
-            r"models.tsv \(bert-tiny\): unknown corpus 'enwikki'.*Did you mean 'enwiki'",
+            "overrides={models: {bert-tiny: {corpora: enwikki}}}",
+            r"models.tsv \(bert-tiny\): unknown corpus 'enwikki'.*Did you mean 'enwiki'\?",
         ),
+        (
+            "tables={table9_mmlu: {rows: [{model: biolinkbert-larg}]}}",
+            r"tables.table9_mmlu: unknown model 'biolinkbert-larg'.*Did you mean 'biolinkbert-large'\?",
+        ),
+        (
+            "tables={table9_mmlu: {columns: [{id: mmlu_medicin}]}}",
+            r"tables.table9_mmlu: unknown task 'mmlu_medicin'.*Did you mean 'mmlu_medicine'\?",
+        ),
+        ("tables={table9_mmlu: {titel: MMLU}}", r"table table9_mmlu: unknown key 'titel'.*Did you mean 'title'\?"),
     ],
 )
-def test_a_wrong_configuration_ends_in_one_sentence(snakemake, arguments, sentence):
-    done = snakemake("-n", *arguments)
+def test_a_wrong_configuration_ends_in_one_sentence(snakemake, tree, config, sentence):
+    refused(snakemake("--cores", "1", "--config", config), sentence)
+    assert {path.name for path in (tree / "results").iterdir()} == {".gitignore", "README.md"}
+
+
+@pytest.mark.parametrize(
+    ("mistake", "sentence"),
+    [
+        ("kind", r"broken.tsv, line 2 \(mine\): unknown kind 'classificaton'.*Did you mean 'classification'\?"),
+        ("reader", r"tasks.tsv \(mine\): unknown reader 'glue_rt'.*Did you mean 'glue_rte'\?"),
+        ("file", r"tasks.tsv \(mine\): unknown download 'glue-RTEE.zip'.*Did you mean 'glue-RTE.zip'\?"),
+        ("cells", "broken.tsv, line 2: 13 cells, but the table has 11 columns"),
+    ],
+)
+def test_a_broken_row_is_named_with_its_line(snakemake, tmp_path, mistake, sentence):
+    (tmp_path / "broken.tsv").write_text(HEADER + BROKEN[mistake])
+    config = f"declarations={{tasks: [config/tasks.tsv, {tmp_path}/broken.tsv]}}"
+    said = refused(snakemake("-n", "--config", config), sentence)
+    assert len(said) < 4000, "a sentence, not a list of everything that is known"
+
+
+def refused(done: subprocess.CompletedProcess, sentence: str) -> str:
+    """Check that a command failed with a sentence and without a traceback; return what it said."""
+    said = done.stdout + done.stderr  # a dry run speaks on the one, a run on the other
     assert done.returncode != 0
-    assert re.search(sentence, done.stderr), done.stderr
-    assert "Traceback" not in done.stderr
+    assert re.search(sentence, said), said
+    assert "Traceback" not in said
+    return said

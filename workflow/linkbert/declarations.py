@@ -22,6 +22,8 @@ from linkbert.errors import UserError, unknown
 Row = dict[str, Any]
 TABLES = ("downloads", "hub", "corpora", "tokenizers", "samplings", "models", "tasks")
 SINGULAR = {"corpora": "corpus", "hub": "row of hub.tsv"}
+# What the Snakefile reads before any --configfile.
+CONFIGURATION = ("config/tables.yaml", "config/paper.yaml")
 SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
 
 
@@ -62,6 +64,32 @@ def read_table(path: Path) -> Iterator[tuple[int, Row]]:
             raise UserError(f"{path}, line {number}: {len(cells)} cells, but the table has {len(columns)} columns.")
         cells += [""] * (len(columns) - len(cells))
         yield number, dict(zip(columns, (cell.strip() for cell in cells), strict=True))
+
+
+def load_configuration(paths: Iterable[Path]) -> dict[str, Any]:
+    """The configuration of several YAML files, merged as Snakemake merges them: later files win, key by key."""
+    merged: dict[str, Any] = {}
+    for path in paths:
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UserError(f"{path}: no such configuration file.") from None
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise UserError(f"{path}: not valid YAML ({error}).") from None
+        if not isinstance(content, dict):
+            raise UserError(f"{path}: a configuration file holds keys and values, like config/paper.yaml.")
+        _merge(merged, content)
+    return merged
+
+
+def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
+    for key, value in other.items():
+        if isinstance(value, dict):
+            known = into.get(key)
+            into[key] = dict(known) if isinstance(known, dict) else {}
+            _merge(into[key], value)
+        else:
+            into[key] = value
 
 
 def check(where: str, value: Any, schema: Mapping[str, Any]) -> None:
@@ -161,8 +189,14 @@ class Declarations:
             self._check_model(f"models.tsv ({model})", row)
         for task, row in self.tasks.items():
             for _, file in self.task_files(task):
-                self._require(f"tasks.tsv ({task})", "downloads", file)
-            _json_cell(f"tasks.tsv ({task})", row["options"])
+                table, name = ("hub", file.removeprefix("hub:")) if file.startswith("hub:") else ("downloads", file)
+                self._require(f"tasks.tsv ({task})", table, name)
+            kind = _json_cell(f"tasks.tsv ({task})", row["options"]).get("kind")
+            if row["reader"] in ("jsonl", "hub") and kind != row["kind"]:
+                raise UserError(
+                    f"tasks.tsv ({task}): the reader {row['reader']} is told the kind of its data by an option, which "
+                    f'must be the row\'s: {{"kind": "{row["kind"]}"}}. Found: {row["options"] or "no options"}.'
+                )
             if row["tuned_on"]:
                 self._require(f"tasks.tsv ({task})", "tasks", row["tuned_on"])
         for table, definition in self.tables.items():
@@ -191,7 +225,7 @@ class Declarations:
             raise UserError(f"{where}: a pretrained model needs at least one corpus in the column 'corpora'.")
 
     def task_files(self, task: str) -> list[tuple[str, str]]:
-        """The (role, file name) pairs of a task, e.g. ("train", "mrqa-squad-train.jsonl.gz")."""
+        """The (role, file name) pairs of a task, e.g. ("train", "squad-train.jsonl.gz") or ("data", "hub:glue")."""
         pairs = [part.strip().partition("=") for part in self.tasks[task]["files"].split(";") if part.strip()]
         return [(role, file) for role, _, file in pairs]
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+MOST = 60  # known names that a message lists: all models and tasks, not a thousand files
+
 
 class UserError(Exception):
     """A mistake in the input, told in plain sentences: where, what was found, what is known, what to do.
@@ -20,4 +22,5 @@ def unknown(where: str, what: str, found: object, known: Iterable[object]) -> Us
     names = sorted(str(name) for name in known)
     near = get_close_matches(str(found), names, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
-    return UserError(f"{where}: unknown {what} '{found}'. Known: {', '.join(names) or 'none'}.{hint}")
+    more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
+    return UserError(f"{where}: unknown {what} '{found}'. Known: {', '.join(names[:MOST]) or 'none'}{more}.{hint}")

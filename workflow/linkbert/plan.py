@@ -15,6 +15,8 @@ from linkbert.declarations import Declarations, names, table_tasks
 from linkbert.errors import UserError, unknown
 from linkbert.files import fingerprint
 from linkbert.recipes import recipe_points
+from linkbert.tables.definition import read_definition
+from linkbert.tasks.base import READERS
 
 Wildcards = Any  # Snakemake's wildcards: names as attributes
 NOTHING = r"(?!)"  # a pattern that matches no name
@@ -26,7 +28,16 @@ class Plan(Declarations):
     def __init__(self, config: Mapping[str, Any], root: Path):
         super().__init__(config, root)
         self.results = f"results/{config['experiment']}"
+        self._check_names_of_the_library()
         self.jobs = self._fine_tuning_jobs()
+
+    def _check_names_of_the_library(self) -> None:
+        """A misspelt reader or key of a table ends here, and not when its job runs, after days of training."""
+        for task, row in self.tasks.items():
+            if row["reader"] not in READERS:
+                raise unknown(f"tasks.tsv ({task})", "reader", row["reader"], READERS)
+        for table in self.tables:
+            read_definition(self._table(table))
 
     def pattern(self, table: str, **having: str) -> str:
         """A regular expression for the rows of a table, e.g. ``pattern("models", kind="released")``."""
@@ -229,11 +240,23 @@ class Plan(Declarations):
 
     # Fine-tuning ----------------------------------------------------------------------------------------------------
 
+    def _task_path(self, file: str) -> str:
+        """A download, or with ``hub:`` before its name the folder of a data set of the hub."""
+        name = file.removeprefix("hub:")
+        return f"{self.results}/{'downloads' if name == file else 'hub'}/{name}"
+
     def task_inputs(self, wildcards: Wildcards) -> list[str]:
-        return [f"{self.results}/downloads/{file}" for _, file in self.task_files(wildcards.task)]
+        return [self._task_path(file) for _, file in self.task_files(wildcards.task)]
 
     def task_arguments(self, wildcards: Wildcards) -> str:
-        return " ".join(f"{role}={self.results}/downloads/{file}" for role, file in self.task_files(wildcards.task))
+        return " ".join(f"{role}={self._task_path(file)}" for role, file in self.task_files(wildcards.task))
+
+    def task_options(self, wildcards: Wildcards) -> str:
+        """The reader's options; the publishers' counts are not expected of files that are not the publishers'."""
+        options = json.loads(self.tasks[wildcards.task]["options"] or "{}")
+        if self.config["downloads"].get("checksums"):
+            options.pop("expected", None)
+        return json.dumps(options)
 
     def _cells(self) -> dict[str, list[str]]:
         """The tasks that the tables need of each model, in the order of the declarations."""
@@ -304,7 +327,8 @@ class Plan(Declarations):
 
     def checkpoint_folder(self, wildcards: Wildcards) -> str:
         """Where an unfinished training keeps its state, outside Snakemake's sight, so that a restarted job finds it."""
-        return f"{self.results}/checkpoints/{wildcards.model}"
+        # A changed setting trains anew, in a folder of its own; a checkpoint of other settings would be refused.
+        return f"{self.results}/checkpoints/{wildcards.model}-{fingerprint(self.lineage(wildcards.model))}"
 
     def _score_path(self, model: str, batch: str) -> str:
         return f"scores/{model}/{batch}.json"
@@ -333,17 +357,23 @@ class Plan(Declarations):
         ]
         return [f"{self.results}/{self._score_path(model, batch)}" for model, batch in chosen]
 
-    def table_json(self, wildcards: Wildcards) -> str:
-        definition = dict(self.tables[wildcards.table], table=wildcards.table)
+    def _table(self, name: str) -> dict[str, Any]:
+        """The definition of a table, titles filled in from the declarations of its models and tasks."""
+        definition = dict(self.tables[name], table=name)
         definition["rows"] = [
             row if row.get("title") or row.get("external") else {**row, "title": self.models[row["model"]]["title"]}
             for row in definition["rows"]
         ]
         definition["columns"] = [
-            column if column.get("title") else {**column, "title": self.tasks[column["id"]]["title"]}
+            {**column, "title": self.tasks[column["id"]]["title"]}
+            if column["id"] in self.tasks and not column.get("title")
+            else column
             for column in definition["columns"]
         ]
-        return json.dumps(definition | self.config["tables_note"], ensure_ascii=False)
+        return definition | self.config["tables_note"]
+
+    def table_json(self, wildcards: Wildcards) -> str:
+        return json.dumps(self._table(wildcards.table), ensure_ascii=False)
 
     def _recording(self, model: str) -> str:
         return f"scores/{model}/training-{fingerprint(self.lineage(model))}.json"

@@ -80,6 +80,7 @@ def build_model(
         size.get("max_positions", max(recipe.length, 512)),
         dropout=recipe.dropout,
         attention_dropout=recipe.attention_dropout,
+        initializer_range=size.get("initializer_range", 0.02),
         vocabulary_multiple=64 if pad_vocabulary else 1,
     )
     if init:

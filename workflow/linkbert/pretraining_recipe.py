@@ -28,7 +28,7 @@ class Recipe:
     """Everything that a pretraining run is told."""
 
     objective: str
-    size: dict[str, int]  # num_layers, hidden_size, num_heads, intermediate_size, max_positions?
+    size: dict[str, Any]  # num_layers, hidden_size, num_heads, intermediate_size, max_positions?, initializer_range?
     length: int  # most tokens of a sequence
     steps: int | None  # optimizer steps; None with max_minutes
     batch_size: int  # sequences an optimizer step, over all ranks and micro-batches

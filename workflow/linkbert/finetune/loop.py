@@ -17,6 +17,7 @@ from linkbert.finetune.network import Network
 from linkbert.finetune.optimizer import AdamW
 from linkbert.finetune.recipe import Recipe
 from linkbert.finetune.tasks import Example
+from linkbert.progress import Progress
 from linkbert.rng import generator, key_of, mix
 
 # Tokens of a micro-batch in training and in evaluation. A CPU works fastest out of its caches; a GPU wants to be full.
@@ -76,6 +77,7 @@ def train(network: Network, method: Method, features: Features, seed: int, task:
     rows = np.arange(len(features.lengths))
     network.train()
     losses, keys, known_epoch = [], rows, -1
+    progress = Progress(f"{task} seed {seed}", steps, "steps", every=30)  # shorter runs say nothing but their scores
     for step, (epoch, units) in enumerate(batches(len(features), recipe, seed, task)):
         if epoch != known_epoch:
             keys, known_epoch = mix(key_of(seed, "dropout", task, epoch), rows).astype(np.int64), epoch
@@ -89,6 +91,7 @@ def train(network: Network, method: Method, features: Features, seed: int, task:
             losses.append(loss.detach())
         torch.nn.utils.clip_grad_norm_(optimizer.parameters, recipe.clip, foreach=True)
         optimizer.step(recipe.rate(step, steps))
+        progress.update()
     return float(torch.stack(losses).sum()) / steps
 
 

@@ -32,6 +32,26 @@ def check(source: Source, dataset: Dataset) -> None:
             source.warn(f"{split}: {long} examples hold a text of more than {LONG_TEXT:,} characters")
 
 
+def name_unseen_labels(source: Source, dataset: Dataset) -> None:
+    """Warn of labels in dev and test that training lacks: no model can know them, and a misspelling looks like that."""
+    if not dataset.labels:
+        return
+    known = {label for example in dataset.splits["train"] for label in labels(example)}
+    for split in ("dev", "test"):
+        seen = Counter(label for example in dataset.splits[split] for label in set(labels(example)) - known)
+        if seen:
+            named = ", ".join(f"{label} ({number})" for label, number in sorted(seen.items()))
+            source.warn(f"{split}: examples with labels that train lacks: {named}")
+
+
+def labels(example: Example) -> list[str]:
+    """The labels or tags of an example."""
+    for name in ("labels", "tags"):
+        if name in example:
+            return example[name]
+    return [example["label"]]
+
+
 def texts(example: Example) -> list[str]:
     """The texts of an example that a model reads, without the choices."""
     return [example[name] for name in ("question", "context", "text_a", "text_b") if name in example]

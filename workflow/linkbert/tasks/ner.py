@@ -55,6 +55,7 @@ def sentences(source: Source, split: str, lines: Iterable[str]) -> Iterator[Exam
             if broken:
                 source.drop(split, "broken_row")
             else:
-                yield {"id": f"{split}-{number}", "tokens": tokens, "tags": tags, "unit": unit}
+                # Without documents every sentence is a unit of its own, so that a file can be divided.
+                yield {"id": f"{split}-{number}", "tokens": tokens, "tags": tags, "unit": unit or f"sentence {number}"}
             number, tokens, tags, broken = number + 1, [], [], False
         unit += line.startswith("-DOCSTART-")

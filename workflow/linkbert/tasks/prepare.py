@@ -14,7 +14,7 @@ from linkbert.files import atomic_folder, sha256_of, write_meta
 from linkbert.metrics import METRICS
 from linkbert.metrics.tagging import entities
 from linkbert.tasks.base import METRIC, SPLITS, Dataset, Example, Source, load_reader
-from linkbert.tasks.checks import check
+from linkbert.tasks.checks import check, labels, name_unseen_labels
 from linkbert.tasks.distractors import add_distractors
 from linkbert.tasks.variants import divide, keep_fraction, keep_limit
 
@@ -54,6 +54,7 @@ def prepare(
     check(source, dataset)
     _require_examples(source, dataset)
     dataset.splits = {split: dataset.splits[split] for split in SPLITS}
+    name_unseen_labels(source, dataset)
     published = options.get("expected", {})
     _compare(source, counts_of(dataset), published)
     if "fraction" in options:
@@ -119,13 +120,9 @@ def _label_counts(dataset: Dataset) -> dict[str, dict[str, int]]:
     if dataset.kind not in ("classification", "multilabel", "choice"):
         return {}
     return {
-        split: dict(sorted(Counter(str(label) for example in examples for label in _labels(example)).items()))
+        split: dict(sorted(Counter(str(label) for example in examples for label in labels(example)).items()))
         for split, examples in dataset.splits.items()
     }
-
-
-def _labels(example: Example) -> list[Any]:
-    return example["labels"] if "labels" in example else [example["label"]]
 
 
 def _require_examples(source: Source, dataset: Dataset) -> None:
