@@ -23,6 +23,7 @@ import torch
 from linkbert.command import pair, run
 from linkbert.flops import peak_of, training_flops
 from linkbert.masking import Vocabulary
+from linkbert.model import compile_layers
 from linkbert.objective import Techniques
 from linkbert.prefetch import Prefetch
 from linkbert.pretrain import Trainer
@@ -50,8 +51,7 @@ class Ours:
         self.techniques = replace(Techniques(), **({off: False} if off else {}))
         model = build_model(recipe, vocabulary, None, self.techniques.padded_vocabulary).to(device).train()
         if recipe.compile is True:
-            for layer in model.encoder.layers:
-                layer.compile(dynamic=True)
+            compile_layers(model.encoder)
         self.trainer = Trainer(model, recipe, corpus, vocabulary, device, techniques=self.techniques)
 
     def run(self, steps: int, clock: Clock) -> tuple[int, float, float]:

@@ -11,7 +11,7 @@ from linkbert.hf import LinkBertForPreTraining
 from linkbert.loss import cross_entropy_sum
 from linkbert.masking import Vocabulary
 from linkbert.model import BertForPreTraining as Ours
-from linkbert.model import ModelConfig, load_encoder
+from linkbert.model import ModelConfig, compile_layers, load_encoder
 from linkbert.model_folder import write_model
 from linkbert.objective import Techniques, losses
 from linkbert.packing import pack
@@ -190,6 +190,20 @@ def test_dropout_follows_keys_and_not_the_batch(reference, sequences, hidden, at
     assert not torch.allclose(states[first : first + LENGTHS[4]], encoder(alone))
     encoder.eval()
     assert not torch.allclose(states, encoder(whole))
+
+
+def test_compiled_layers_compute_the_same(reference, sequences):
+    plain, _ = load_encoder(reference[1], dropout=0.2, attention_dropout=0.2)
+    compiled, _ = load_encoder(reference[1], dropout=0.2, attention_dropout=0.2)
+    compile_layers(compiled, backend="eager")  # traced by the compiler, computed by PyTorch itself
+    results = []
+    for encoder in (plain.train(), compiled.train()):
+        batch = pack(*sequences)
+        batch.keys = torch.arange(7)
+        states = encoder(batch)
+        states.sum().backward()
+        results.append([states.detach(), *(parameter.grad for parameter in encoder.parameters())])
+    torch.testing.assert_close(*results)
 
 
 def test_dropout_keeps_the_declared_share():

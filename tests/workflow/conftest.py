@@ -26,22 +26,26 @@ def tracked() -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def clone(tracked) -> Callable[[Path], Path]:
-    """A function that makes a folder a fresh copy of the repository, without results, and returns it."""
+def tree(tracked, tmp_path_factory) -> Path:
+    """A copy of the repository as it stood when the tests began, in which nothing is ever made: for plans."""
+    folder = tmp_path_factory.mktemp("tree")
+    for file in tracked:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / file, folder / file)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clone(tree, tracked) -> Callable[[Path], Path]:
+    """A function that makes a folder such a copy, too, for a test that makes results, and returns it."""
 
     def make(folder: Path) -> Path:
         for file in tracked:
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / file, folder / file)
+            shutil.copy2(tree / file, folder / file)
         return folder
 
     return make
-
-
-@pytest.fixture(scope="session")
-def tree(clone, tmp_path_factory) -> Path:
-    """A fresh copy of the repository in which nothing is ever made: for plans."""
-    return clone(tmp_path_factory.mktemp("tree"))
 
 
 @pytest.fixture(scope="session")

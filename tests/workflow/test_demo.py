@@ -1,4 +1,4 @@
-"""The demo from an empty results folder, smaller still: every stage runs, and every promise about its results is kept."""
+"""The demo from an empty results folder, smaller still: every stage runs, and what is promised of it is true."""
 
 import json
 import math
@@ -165,7 +165,7 @@ def test_training_records_hold_curves_and_what_was_learned_on_held_out_documents
             assert 0 < one["mlm"]["loss"]["value"] < 20 and one["mlm"]["loss"]["error"] > 0, model
             parts = one["mlm_by_relation"].values()
             assert sum(part["instances"] for part in parts) == one["mlm"]["instances"], model
-            assert ("accuracy" in one.get("relation", {})) == (record["recipe"]["objective"] == "mlm_drp"), model
+            assert ("relation" in one) == (record["recipe"]["objective"] != "mlm"), model
 
 
 def test_models_of_one_corpus_and_tokenizer_are_evaluated_on_the_same_instances(trained):
@@ -261,8 +261,9 @@ def test_tables_are_drawn_from_the_scores_alone_and_are_the_same(clone, results,
 
 def test_a_changed_title_redraws_one_table_though_data_and_models_are_gone(changeable, demo):
     results = changeable / "results" / "demo"
-    for stage in "world downloads hub documents tokenizers tokens graphs instances heldout models tasks runs".split():
-        shutil.rmtree(results / stage)
+    for folder in results.iterdir():
+        if folder.name not in ("scores", "tables", "figures"):
+            shutil.rmtree(folder)
     assert "Nothing to be done" in demo(changeable, "tables", "figures", dry=True).stdout
     done = demo(changeable, "tables", "figures", config="tables={table3_distractors: {title: Redrawn}}")
     assert done.returncode == 0, done.stderr

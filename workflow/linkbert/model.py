@@ -253,6 +253,17 @@ class BertForPreTraining(nn.Module):
         return self.relation(self.pooler(states))
 
 
+def compile_layers(encoder: BertEncoder, backend: str = "inductor") -> None:
+    """Let PyTorch's compiler take the layers, save the two methods that say so themselves.
+
+    They are excluded here, because a decorator imports the compiler into every process, which takes seconds of a core.
+    """
+    for owner, name in ((Attention, "_grouped"), (Dropout, "_windows")):
+        setattr(owner, name, torch.compiler.disable(getattr(owner, name)))
+    for layer in encoder.layers:
+        layer.compile(dynamic=True, backend=backend)
+
+
 def load_encoder(folder: str | Path, pooler: bool = True, **overrides: float) -> tuple[BertEncoder, Pooler]:
     """Encoder and pooler from a Hugging Face folder of a BERT (safetensors or PyTorch file, any of its usual names).
 

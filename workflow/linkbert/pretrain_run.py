@@ -16,7 +16,7 @@ from linkbert.evaluation import Heldout
 from linkbert.files import atomic_folder, fingerprint, meta_fingerprint, sha256_of, write_json, write_meta
 from linkbert.flops import peak_of
 from linkbert.masking import Vocabulary
-from linkbert.model import BertForPreTraining, ModelConfig
+from linkbert.model import BertForPreTraining, ModelConfig, compile_layers
 from linkbert.model_folder import write_model
 from linkbert.pretrain import EXIT_RETRY, Interrupted, StopRequest, Trainer, set_deterministic
 from linkbert.pretraining_data import Corpus, heldout_rows, open_source
@@ -171,8 +171,7 @@ def _pretrain(name: str, recipe: Recipe, paths: Paths, device: torch.device, wor
         heldout = Heldout(held, heldout_rows(held, recipe.evaluation_instances), vocabulary)
     model = build_model(recipe, vocabulary, paths.init).to(device)
     if recipe.compile is True or (recipe.compile == "auto" and device.type == "cuda"):
-        for layer in model.encoder.layers:
-            layer.compile(dynamic=True)
+        compile_layers(model.encoder)
     trained_from = {key: value for key, value in inputs.items() if key != "evaluation"}
     identity = fingerprint([recipe.identity(), trained_from, STAGE["pretrain"]], 16)
     checkpoints = Checkpoints(paths.checkpoints, identity, recipe.keep)
