@@ -21,17 +21,17 @@ import numpy as np
 import torch
 
 from linkbert.command import pair, run
-from linkbert.flops import peak_of, training_flops
-from linkbert.masking import Vocabulary
-from linkbert.model import compile_layers
-from linkbert.objective import Techniques
-from linkbert.prefetch import Prefetch
-from linkbert.pretrain import Trainer
-from linkbert.pretrain_run import build_model, choose_device
-from linkbert.pretraining_data import Corpus, open_source
-from linkbert.pretraining_recipe import Recipe
-from linkbert.synthetic import write_instances, write_tokenizer, write_tokens
-from linkbert.vocabulary import read_vocabulary
+from linkbert.model.bert import compile_layers
+from linkbert.pretraining.data import Corpus, open_source
+from linkbert.pretraining.flops import peak_of, training_flops
+from linkbert.pretraining.loop import Trainer
+from linkbert.pretraining.masking import Vocabulary
+from linkbert.pretraining.objective import Techniques
+from linkbert.pretraining.prefetch import Prefetch
+from linkbert.pretraining.recipe import Recipe
+from linkbert.pretraining.run import build_model, choose_device
+from linkbert.pretraining.synthetic import write_instances, write_tokenizer, write_tokens
+from linkbert.text.vocabulary import read_vocabulary
 
 SIZES = {
     "demo": (2, 64, 2, 256),

@@ -7,8 +7,8 @@
 import argparse
 from pathlib import Path
 
-from linkbert.adopt import adopt
 from linkbert.command import run
+from linkbert.downloads.adopt import adopt
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -10,9 +10,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from linkbert.audit import audit, audit_report
 from linkbert.command import run
 from linkbert.files import atomic_file
+from linkbert.instances.audit import audit, audit_report
 
 
 def main(arguments: list[str] | None = None) -> int | None:

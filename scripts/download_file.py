@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from linkbert.command import run
-from linkbert.download import Expected, download
+from linkbert.downloads.download import Expected, download
 
 
 def main(arguments: list[str] | None = None) -> None:

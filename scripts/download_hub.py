@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 
 from linkbert.command import run
-from linkbert.hub import PATTERNS, download_hub
+from linkbert.downloads.hub import PATTERNS, download_hub
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -8,10 +8,10 @@ import argparse
 import logging
 from pathlib import Path
 
-from linkbert.claims import judge_claims, read_claims
-from linkbert.claims_page import counts, html, markdown
 from linkbert.command import run
 from linkbert.files import atomic_file, write_json
+from linkbert.tables.claims import judge_claims, read_claims
+from linkbert.tables.claims_page import counts, html, markdown
 from linkbert.tables.summary import read_documents
 
 

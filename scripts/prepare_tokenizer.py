@@ -9,9 +9,9 @@ import argparse
 from pathlib import Path
 
 from linkbert.command import run
-from linkbert.corpus import fingerprints
 from linkbert.errors import UserError
-from linkbert.tokenizer import CorpusTexts, prepare_tokenizer, train_tokenizer
+from linkbert.text.corpus import fingerprints
+from linkbert.text.tokenizer import CorpusTexts, prepare_tokenizer, train_tokenizer
 
 
 def main(arguments: list[str] | None = None) -> int | None:

@@ -29,8 +29,8 @@ def main(arguments: list[str] | None = None) -> int | None:
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     options = parser.parse_args(arguments)
 
-    from linkbert.pretrain_run import Paths, pretrain
-    from linkbert.pretraining_recipe import Recipe
+    from linkbert.pretraining.recipe import Recipe
+    from linkbert.pretraining.run import Paths, pretrain
 
     def folders(pairs: list[tuple[str, Path]]) -> list[tuple[Path, Path]]:
         return [(Path(first), second) for first, second in pairs]

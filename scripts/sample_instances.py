@@ -11,8 +11,8 @@ import argparse
 from pathlib import Path
 
 from linkbert.command import json_or_file, run
-from linkbert.instance_folder import write_instances
-from linkbert.instances import Sampling
+from linkbert.instances.folder import write_instances
+from linkbert.instances.format import Sampling
 
 
 def main(arguments: list[str] | None = None) -> int | None:

@@ -13,9 +13,9 @@ import numpy as np
 
 from linkbert.command import run
 from linkbert.graph import Graph
-from linkbert.instances import describe, load_instances
-from linkbert.tokenizer import load_tokenizer
-from linkbert.tokens import load_tokens
+from linkbert.instances.format import describe, load_instances
+from linkbert.text.tokenizer import load_tokenizer
+from linkbert.text.tokens import load_tokens
 
 
 def main(arguments: list[str] | None = None) -> int | None:

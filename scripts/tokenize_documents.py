@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from linkbert.command import run
-from linkbert.tokenizing import tokenize_documents
+from linkbert.text.tokenizing import tokenize_documents
 
 
 def main(arguments: list[str] | None = None) -> int | None:

@@ -6,8 +6,8 @@ import time
 import pytest
 import torch
 
-from linkbert.checkpoint import Checkpoints, snapshot
 from linkbert.errors import UserError
+from linkbert.pretraining.checkpoint import Checkpoints, snapshot
 
 
 def test_newest_comes_back_and_few_are_kept(tmp_path):
@@ -66,7 +66,7 @@ def test_a_failed_write_is_told(tmp_path):
 
 def test_one_process_at_a_time_and_a_dead_one_holds_nothing(tmp_path):
     code = (
-        "import sys, time; from linkbert.checkpoint import Checkpoints;"
+        "import sys, time; from linkbert.pretraining.checkpoint import Checkpoints;"
         "Checkpoints(sys.argv[1], 'a').lock(); print('locked', flush=True); time.sleep(60)"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

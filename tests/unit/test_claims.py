@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from linkbert.claims import FAILS, HOLDS, OPEN, judge_claims, read_claims
-from linkbert.claims_page import html, markdown
 from linkbert.errors import UserError
+from linkbert.tables.claims import FAILS, HOLDS, OPEN, judge_claims, read_claims
+from linkbert.tables.claims_page import html, markdown
 from linkbert.tables.published import read_published
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 import download_file
-from linkbert.download import Expected, checksum_of, download, local_path, read_checksums
+from linkbert.downloads.download import Expected, checksum_of, download, local_path, read_checksums
+from linkbert.downloads.transfer import Patience
 from linkbert.errors import UserError
-from linkbert.transfer import Patience
 
 CONTENT = bytes(range(256)) * 800  # 204,800 bytes
 OTHER = bytes(reversed(range(256))) * 800

@@ -16,9 +16,9 @@ from linkbert.estimate import SIZES, Machine, Sizes, TaskSize, estimate
 from linkbert.files import write_json
 from linkbert.finetune.recipe import recipe_of
 from linkbert.finetune.spans import windows
-from linkbert.flops import encoder_flops, training_flops
-from linkbert.model import ModelConfig
+from linkbert.model.bert import ModelConfig
 from linkbert.plan import Plan
+from linkbert.pretraining.flops import encoder_flops, training_flops
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ModelConfig(30522, 128, 2, 2, 512)

@@ -1,7 +1,7 @@
 import pytest
 
-from linkbert.flops import peak_of, recipe_tokens, training_flops
-from linkbert.model import ModelConfig
+from linkbert.model.bert import ModelConfig
+from linkbert.pretraining.flops import peak_of, recipe_tokens, training_flops
 
 
 @pytest.mark.parametrize(

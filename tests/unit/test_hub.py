@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import download_hub as script
+from linkbert.downloads.hub import download_hub, needed
+from linkbert.downloads.transfer import Patience
 from linkbert.errors import UserError
 from linkbert.files import read_meta
-from linkbert.hub import download_hub, needed
-from linkbert.transfer import Patience
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 QUICK = Patience(attempts=2, wait=0.001, longest=0.01, timeout=5)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from linkbert.masking import CHOOSE, Masking, Vocabulary, choose, hidden_counts, replace
+from linkbert.pretraining.masking import CHOOSE, Masking, Vocabulary, choose, hidden_counts, replace
 from linkbert.rng import mix
 
 SIZE = 100

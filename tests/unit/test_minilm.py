@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from linkbert.declarations import CONFIGURATION, load_configuration
+from linkbert.downloads.hub import download_hub
 from linkbert.errors import UserError
-from linkbert.hub import download_hub
 from linkbert.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,19 +5,19 @@ import pytest
 import torch
 from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForPreTraining, BertConfig, BertForPreTraining
 
-from linkbert.dropout import Dropout
 from linkbert.errors import UserError
-from linkbert.hf import LinkBertForPreTraining
-from linkbert.loss import cross_entropy_sum
-from linkbert.masking import Vocabulary
-from linkbert.model import BertForPreTraining as Ours
-from linkbert.model import ModelConfig, compile_layers, load_encoder
-from linkbert.model_folder import write_model
-from linkbert.objective import Techniques, losses
-from linkbert.packing import pack
-from linkbert.pretraining_data import MicroBatch
-from linkbert.vocabulary import read_vocabulary
-from linkbert.weights import load_into, read_weights
+from linkbert.model.bert import BertForPreTraining as Ours
+from linkbert.model.bert import ModelConfig, compile_layers, load_encoder
+from linkbert.model.dropout import Dropout
+from linkbert.model.folder import write_model
+from linkbert.model.hf import LinkBertForPreTraining
+from linkbert.model.packing import pack
+from linkbert.model.weights import load_into, read_weights
+from linkbert.pretraining.data import MicroBatch
+from linkbert.pretraining.loss import cross_entropy_sum
+from linkbert.pretraining.masking import Vocabulary
+from linkbert.pretraining.objective import Techniques, losses
+from linkbert.text.vocabulary import read_vocabulary
 
 SHAPE = ModelConfig(200, 32, 3, 4, 64, 64, dropout=0.0, attention_dropout=0.0)
 LENGTHS = (3, 40, 40, 17, 39, 64, 2)

@@ -5,9 +5,9 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from linkbert.attention import Attention
 from linkbert.errors import UserError
-from linkbert.packing import group_sequences, pack, pack_arrays
+from linkbert.model.attention import Attention
+from linkbert.model.packing import group_sequences, pack, pack_arrays
 
 
 def test_pack_concatenates():

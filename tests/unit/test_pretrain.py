@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 import torch
 
-from linkbert.checkpoint import Checkpoints
-from linkbert.distributed import World
 from linkbert.errors import UserError
-from linkbert.evaluation import Heldout, evaluate, ratio
 from linkbert.files import read_json
-from linkbert.objective import Techniques
-from linkbert.prefetch import Prefetch
-from linkbert.pretrain import EXIT_RETRY, Trainer
-from linkbert.pretrain_run import Paths, build_model, pretrain
-from linkbert.pretraining_data import Corpus, heldout_rows, open_source
-from linkbert.pretraining_recipe import Recipe
-from linkbert.synthetic import write_instances, write_tokenizer, write_tokens
-from linkbert.vocabulary import read_vocabulary
+from linkbert.pretraining.checkpoint import Checkpoints
+from linkbert.pretraining.data import Corpus, heldout_rows, open_source
+from linkbert.pretraining.distributed import World
+from linkbert.pretraining.evaluation import Heldout, evaluate, ratio
+from linkbert.pretraining.loop import EXIT_RETRY, Trainer
+from linkbert.pretraining.objective import Techniques
+from linkbert.pretraining.prefetch import Prefetch
+from linkbert.pretraining.recipe import Recipe
+from linkbert.pretraining.run import Paths, build_model, pretrain
+from linkbert.pretraining.synthetic import write_instances, write_tokenizer, write_tokens
+from linkbert.text.vocabulary import read_vocabulary
 
 WORDS, TOKENS, LENGTH = 120, 5000, 32
 RECIPE = {

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from linkbert.errors import UserError
-from linkbert.masking import Masking
-from linkbert.pretraining_data import (
+from linkbert.pretraining.data import (
     Corpus,
     Source,
     assemble,
@@ -15,8 +14,9 @@ from linkbert.pretraining_data import (
     permute,
     share,
 )
-from linkbert.synthetic import INSTANCE, sample_instances, write_instances, write_tokenizer, write_tokens
-from linkbert.vocabulary import read_vocabulary
+from linkbert.pretraining.masking import Masking
+from linkbert.pretraining.synthetic import INSTANCE, sample_instances, write_instances, write_tokenizer, write_tokens
+from linkbert.text.vocabulary import read_vocabulary
 
 WORDS, TOKENS, LENGTH = 90, 4000, 40
 

@@ -210,9 +210,9 @@ def test_models_load_in_hugging_face_and_compute_the_same(results, model):
     import torch
     from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForPreTraining, AutoTokenizer
 
-    from linkbert.model import BertForPreTraining
-    from linkbert.packing import pack
-    from linkbert.weights import load_into, read_config, read_weights
+    from linkbert.model.bert import BertForPreTraining
+    from linkbert.model.packing import pack
+    from linkbert.model.weights import load_into, read_config, read_weights
 
     folder = results / "models" / model
     objective = json.loads((folder / "training.json").read_text())["recipe"]["objective"]

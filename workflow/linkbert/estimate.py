@@ -14,9 +14,9 @@ from linkbert.declarations import Row, options_of, read_table
 from linkbert.errors import unknown
 from linkbert.files import read_meta
 from linkbert.finetune.recipe import Recipe, recipe_of
-from linkbert.flops import encoder_flops, recipe_tokens, training_flops
-from linkbert.model import ModelConfig
+from linkbert.model.bert import ModelConfig
 from linkbert.plan import Plan
+from linkbert.pretraining.flops import encoder_flops, recipe_tokens, training_flops
 from linkbert.tasks.base import SPLITS
 
 SIZES = "config/task_sizes.tsv"

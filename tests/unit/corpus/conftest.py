@@ -11,8 +11,8 @@ import pytest
 
 from linkbert.files import write_meta
 from linkbert.graph.build import build_graph
-from linkbert.tokenizer import prepare_tokenizer
-from linkbert.tokenizing import tokenize_documents
+from linkbert.text.tokenizer import prepare_tokenizer
+from linkbert.text.tokenizing import tokenize_documents
 
 LINK = pa.struct([("target", pa.string()), ("start", pa.int32()), ("end", pa.int32())])
 SCHEMA = pa.schema([("doc_id", pa.string()), ("title", pa.string()), ("text", pa.string()), ("links", pa.list_(LINK))])

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 import audit_instances as script
-from linkbert.audit import audit
 from linkbert.errors import UserError
 from linkbert.files import read_json, write_json
 from linkbert.graph import Graph
 from linkbert.graph.build import build_graph
-from linkbert.heldout import held_out
-from linkbert.instance_folder import write_instances
-from linkbert.instances import CONTIGUOUS, INSTANCE, LINKED, RANDOM, Sampling
-from linkbert.tokens import load_tokens
+from linkbert.instances.audit import audit
+from linkbert.instances.folder import write_instances
+from linkbert.instances.format import CONTIGUOUS, INSTANCE, LINKED, RANDOM, Sampling
+from linkbert.instances.heldout import held_out
+from linkbert.text.tokens import load_tokens
 
 FILE = "epoch-000.npy"
 
@@ -158,7 +158,7 @@ def test_other_inputs_and_other_files(world, clean: Path, tmp_path: Path) -> Non
     ],
 )
 def test_wrong_masking_is_found(world, clean: Path, monkeypatch, function: str, damage: Callable, name: str) -> None:
-    monkeypatch.setattr(f"linkbert.masking.{function}", damage)
+    monkeypatch.setattr(f"linkbert.pretraining.masking.{function}", damage)
     checks = audit(world.tokens, clean, world.graph, world.tokenizer)
     assert any(check.name.startswith(name) and not check.passed for check in checks)
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from linkbert.audit import audit
 from linkbert.graph import Graph
 from linkbert.graph.build import build_graph
-from linkbert.instance_folder import write_instances
-from linkbert.instances import Sampling
-from linkbert.tokenizer import load_tokenizer, prepare_tokenizer
-from linkbert.tokenizing import tokenize_documents
-from linkbert.tokens import load_tokens
+from linkbert.instances.audit import audit
+from linkbert.instances.folder import write_instances
+from linkbert.instances.format import Sampling
+from linkbert.text.tokenizer import load_tokenizer, prepare_tokenizer
+from linkbert.text.tokenizing import tokenize_documents
+from linkbert.text.tokens import load_tokens
 
 ARTICLES = 500
 

@@ -9,17 +9,17 @@ import pytest
 import sample_instances as script
 import show_instances
 from linkbert import rng
-from linkbert.audit import audit
 from linkbert.errors import UserError
 from linkbert.files import read_meta
 from linkbert.graph import Graph
-from linkbert.heldout import held_out
-from linkbert.instance_folder import write_instances
-from linkbert.instances import CONTIGUOUS, INSTANCE, LINKED, RANDOM, Sampling, describe, load_instances
-from linkbert.partners import LinkTable, Strangers
-from linkbert.sampling import Sampler, sample
-from linkbert.tokenizer import load_tokenizer
-from linkbert.tokens import Tokens, load_tokens
+from linkbert.instances.audit import audit
+from linkbert.instances.folder import write_instances
+from linkbert.instances.format import CONTIGUOUS, INSTANCE, LINKED, RANDOM, Sampling, describe, load_instances
+from linkbert.instances.heldout import held_out
+from linkbert.instances.partners import LinkTable, Strangers
+from linkbert.instances.sampling import Sampler, sample
+from linkbert.text.tokenizer import load_tokenizer
+from linkbert.text.tokens import Tokens, load_tokens
 
 LENGTH = 96
 
@@ -289,7 +289,7 @@ def test_the_meta_data_tell_what_was_made(world, tmp_path: Path) -> None:
 
 def test_an_instance_as_a_person_reads_it(tmp_path: Path, documents, tokenizer: Path) -> None:
     from linkbert.graph.build import build_graph
-    from linkbert.tokenizing import tokenize_documents
+    from linkbert.text.tokenizing import tokenize_documents
 
     folder = documents(tmp_path / "d", [("one", "The cat sat.", [("two", 4, 7)]), ("two", "The dog.", [])])
     tokenize_documents([folder], tokenizer, tmp_path / "t")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from linkbert.mixture import draw, fit, realised
+from linkbert.instances.mixture import draw, fit, realised
 
 THIRDS = np.full(3, 1 / 3)
 

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 import prepare_tokenizer as script
 from linkbert.errors import UserError
 from linkbert.files import read_meta
-from linkbert.tokenizer import load_tokenizer, prepare_tokenizer, train_tokenizer
+from linkbert.text.tokenizer import load_tokenizer, prepare_tokenizer, train_tokenizer
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 TEXTS = ["The cats sat, unbelievably!", "Caféé  THE\tDOG-ing 日本 a1b2", "paris' [SEP] zz ☃ ￼x", "", "don't 3.14"]

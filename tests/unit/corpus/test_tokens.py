@@ -9,9 +9,9 @@ import pytest
 import tokenize_documents as script
 from linkbert.errors import UserError
 from linkbert.files import read_meta
-from linkbert.tokenizer import load_tokenizer, prepare_tokenizer
-from linkbert.tokenizing import tokenize_documents
-from linkbert.tokens import ArrayWriter, load_tokens
+from linkbert.text.tokenizer import load_tokenizer, prepare_tokenizer
+from linkbert.text.tokenizing import tokenize_documents
+from linkbert.text.tokens import ArrayWriter, load_tokens
 
 
 def make(tmp_path: Path, documents, tokenizer: Path, rows: list):
@@ -117,7 +117,7 @@ def test_same_bytes_for_any_number_of_threads_and_shards(tmp_path: Path, documen
 
 
 def test_chunks_do_not_show(tmp_path: Path, documents, world, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("linkbert.tokenizing._CHUNK", 700)
+    monkeypatch.setattr("linkbert.text.tokenizing._CHUNK", 700)
     folders = map(str, world.documents)
     script.main(["--documents", *folders, "--tokenizer", str(world.tokenizer), "--output", str(tmp_path / "t")])
     for file in [*sorted(world.tokens.glob("*.npy")), world.tokens / "meta.json"]:

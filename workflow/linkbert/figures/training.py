@@ -16,7 +16,7 @@ from linkbert.figures.style import COLORS, INCHES, MARKERS, QUIET, empty, head, 
 from linkbert.files import read_json
 
 Record = Mapping[str, Any]  # a training.json
-RELATIONS = ("contiguous", "random", "linked")  # as `linkbert.model` numbers them, without importing torch
+RELATIONS = ("contiguous", "random", "linked")  # as `linkbert.model.bert` numbers them, without importing torch
 DASHES = {"contiguous": "-", "random": ":", "linked": (0, (5, 1.5))}
 
 

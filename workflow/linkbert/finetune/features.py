@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from tokenizers.implementations import BertWordPieceTokenizer
 
 from linkbert.errors import UserError
-from linkbert.packing import PackedBatch, pack_arrays
+from linkbert.model.packing import PackedBatch, pack_arrays
 
 NONE = -1  # length of B in an input that has no second segment
 CHUNK = 8192  # texts given to the tokenizer at a time: bounds memory

@@ -12,7 +12,7 @@ from torch import Tensor
 from linkbert.finetune.features import Features, PieceTokenizer
 from linkbert.finetune.recipe import Recipe
 from linkbert.finetune.tasks import Example
-from linkbert.packing import PackedBatch
+from linkbert.model.packing import PackedBatch
 
 
 @dataclass

@@ -5,10 +5,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from linkbert.dropout import Dropout
 from linkbert.finetune.features import PieceTokenizer
 from linkbert.finetune.method import Inputs, Method
-from linkbert.model import BertEncoder, ModelConfig, Pooler, load_encoder
+from linkbert.model.bert import BertEncoder, ModelConfig, Pooler, load_encoder
+from linkbert.model.dropout import Dropout
 from linkbert.rng import generator
 
 # The head's place among those that dropout is drawn for; the encoder uses 0 to 4 times its layers.

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from linkbert.corpus import batches, fingerprints
 from linkbert.errors import UserError, unknown
 from linkbert.files import atomic_folder, meta_fingerprint, write_json, write_meta
 from linkbert.graph.csr import Graph
 from linkbert.graph.links import link_graph
 from linkbert.graph.random import random_graph
 from linkbert.graph.report import describe_graph, graph_markdown
+from linkbert.text.corpus import batches, fingerprints
 
 KINDS = ("hyperlink", "citation", "tfidf", "random")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.compute as pc
 
-from linkbert.corpus import batches, count_documents, links_of, redirects
 from linkbert.graph.csr import Graph
 from linkbert.progress import Progress
+from linkbert.text.corpus import batches, count_documents, links_of, redirects
 
 UNRESOLVED, LOOP = -1, -2
 

@@ -12,9 +12,9 @@ from scipy import sparse
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 
 from linkbert import rng
-from linkbert.corpus import batches
 from linkbert.graph.csr import Graph
 from linkbert.progress import Progress
+from linkbert.text.corpus import batches
 
 # As many hash buckets as Chen et al. (2017); with a million words six in a hundred share a bucket.
 _BUCKETS = 2**24

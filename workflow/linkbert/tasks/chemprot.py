@@ -101,7 +101,7 @@ def _examples(source: Source, split: str, part: str, split_sentences: Callable[[
 def _splitter(source: Source) -> Callable[[str], Spans]:
     name = source.options.get("sentences", "linkbert")
     if name == "linkbert":
-        from linkbert.sentences import split_sentences
+        from linkbert.text.sentences import split_sentences
 
         return split_sentences
     if name != "punkt":

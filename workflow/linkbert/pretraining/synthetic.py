@@ -6,7 +6,7 @@ import numpy as np
 
 from linkbert.files import atomic_folder, write_json, write_meta
 from linkbert.rng import generator
-from linkbert.vocabulary import SPECIAL
+from linkbert.text.vocabulary import SPECIAL
 
 INSTANCE = np.dtype(
     [("a_start", "<i8"), ("a_length", "<i4"), ("b_start", "<i8"), ("b_length", "<i4"), ("relation", "i1")]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from linkbert.claims import FAILS, HOLDS, LEVEL, OPEN, TOLERANCE
+from linkbert.tables.claims import FAILS, HOLDS, LEVEL, OPEN, TOLERANCE
 from linkbert.tables.layout import signed
 from linkbert.tables.page import page
 from linkbert.tables.text import aligned

@@ -8,18 +8,18 @@ from typing import Any
 
 import torch
 
-from linkbert.checkpoint import Checkpoints
-from linkbert.distributed import World
 from linkbert.errors import UserError
-from linkbert.evaluation import Heldout, evaluate
-from linkbert.flops import peak_of, training_flops
-from linkbert.masking import Vocabulary
-from linkbert.model import BertForPreTraining
-from linkbert.objective import Techniques, losses
-from linkbert.optim import adamw, linear_schedule
-from linkbert.prefetch import Prefetch
-from linkbert.pretraining_data import Corpus, MicroBatch, assemble, micro_batches, share
-from linkbert.pretraining_recipe import Recipe
+from linkbert.model.bert import BertForPreTraining
+from linkbert.pretraining.checkpoint import Checkpoints
+from linkbert.pretraining.data import Corpus, MicroBatch, assemble, micro_batches, share
+from linkbert.pretraining.distributed import World
+from linkbert.pretraining.evaluation import Heldout, evaluate
+from linkbert.pretraining.flops import peak_of, training_flops
+from linkbert.pretraining.masking import Vocabulary
+from linkbert.pretraining.objective import Techniques, losses
+from linkbert.pretraining.optim import adamw, linear_schedule
+from linkbert.pretraining.prefetch import Prefetch
+from linkbert.pretraining.recipe import Recipe
 from linkbert.progress import Progress, count
 
 # Exit status of a run that was asked to stop and has saved: run it again and it goes on (EX_TEMPFAIL).

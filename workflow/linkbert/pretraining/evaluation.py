@@ -8,10 +8,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from linkbert.distributed import World
-from linkbert.masking import Masking, Vocabulary
-from linkbert.model import RELATIONS, BertForPreTraining
-from linkbert.pretraining_data import Rows, Source, assemble, micro_batches
+from linkbert.model.bert import RELATIONS, BertForPreTraining
+from linkbert.pretraining.data import Rows, Source, assemble, micro_batches
+from linkbert.pretraining.distributed import World
+from linkbert.pretraining.masking import Masking, Vocabulary
 
 # Rows of logits alive at once.
 ROWS = 1024

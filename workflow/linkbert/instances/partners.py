@@ -6,7 +6,7 @@ import numpy as np
 
 from linkbert import rng
 from linkbert.graph import Graph
-from linkbert.tokens import Tokens
+from linkbert.text.tokens import Tokens
 
 _TURNS = 32
 

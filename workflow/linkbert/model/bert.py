@@ -13,10 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from linkbert.attention import Attention
-from linkbert.dropout import Dropout
 from linkbert.errors import UserError, unknown
-from linkbert.packing import PackedBatch
+from linkbert.model.attention import Attention
+from linkbert.model.dropout import Dropout
+from linkbert.model.packing import PackedBatch
 
 # Logit bias of padding words: their probability is exactly 0 in fp32 and bf16.
 NEVER = -1e4
@@ -274,7 +274,7 @@ def load_encoder(folder: str | Path, pooler: bool = True, **overrides: float) ->
     Raises:
         UserError: for a missing file, a missing tensor or one of another shape.
     """
-    from linkbert.weights import load_into, read_config, read_weights
+    from linkbert.model.weights import load_into, read_config, read_weights
 
     config = replace(read_config(folder), **overrides)
     weights = read_weights(folder)

@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from linkbert.loss import CHUNK, cross_entropy_sum
-from linkbert.model import BertForPreTraining
-from linkbert.pretraining_data import MicroBatch
+from linkbert.model.bert import BertForPreTraining
+from linkbert.pretraining.data import MicroBatch
+from linkbert.pretraining.loss import CHUNK, cross_entropy_sum
 
 
 @dataclass(frozen=True)

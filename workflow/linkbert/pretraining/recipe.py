@@ -6,7 +6,7 @@ from typing import Any
 
 from linkbert.errors import UserError, unknown
 from linkbert.files import fingerprint
-from linkbert.masking import Masking
+from linkbert.pretraining.masking import Masking
 
 # Objective -> relations told apart: DRP (paper, Section 4.2), BERT's NSP, none.
 OBJECTIVES = {"mlm_drp": 3, "mlm_nsp": 2, "mlm": 0}

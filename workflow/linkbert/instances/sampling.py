@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from linkbert import mixture, rng
+from linkbert import rng
 from linkbert.errors import UserError
 from linkbert.graph import Graph
-from linkbert.heldout import held_out
-from linkbert.instances import CONTIGUOUS, INSTANCE, LINKED, RANDOM, SPECIALS, Sampling
-from linkbert.partners import LinkTable, Strangers
-from linkbert.tokens import Tokens
+from linkbert.instances import mixture
+from linkbert.instances.format import CONTIGUOUS, INSTANCE, LINKED, RANDOM, SPECIALS, Sampling
+from linkbert.instances.heldout import held_out
+from linkbert.instances.partners import LinkTable, Strangers
+from linkbert.text.tokens import Tokens
 
 _PILOT_TOKENS = 50_000_000  # enough that the estimated mixture is within 0.2 % of the corpus's
 _PILOT_TURNS = 4

@@ -1,7 +1,7 @@
 """Fetch one file and never let a wrong byte pass.
 
-Sources: http(s) (see `linkbert.transfer`), ``file://`` and local paths, or a mirror of them. Size and checksum are
-verified before the rename, so a file that exists is a file that was verified.
+Sources: http(s) (see `linkbert.downloads.transfer`), ``file://`` and local paths, or a mirror of them. Size and
+checksum are verified before the rename, so a file that exists is a file that was verified.
 """
 
 import hashlib
@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from linkbert.downloads.transfer import BLOCK, Patience, fetch, fetch_text
 from linkbert.errors import UserError
 from linkbert.files import atomic_file
 from linkbert.progress import Progress
-from linkbert.transfer import BLOCK, Patience, fetch, fetch_text
 
 log = logging.getLogger(__name__)
 

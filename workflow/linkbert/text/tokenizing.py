@@ -13,13 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tokenizers import Encoding, Tokenizer
 
-from linkbert.corpus import COLUMNS, batches, count_documents, fingerprints, links_of
 from linkbert.errors import UserError
 from linkbert.files import atomic_folder, write_meta
 from linkbert.progress import Progress
-from linkbert.sentences import split_sentences
-from linkbert.tokenizer import load_tokenizer, tokenizer_fingerprint
-from linkbert.tokens import ARRAYS, ArrayWriter
+from linkbert.text.corpus import COLUMNS, batches, count_documents, fingerprints, links_of
+from linkbert.text.sentences import split_sentences
+from linkbert.text.tokenizer import load_tokenizer, tokenizer_fingerprint
+from linkbert.text.tokens import ARRAYS, ArrayWriter
 
 _CHUNK = 2_000_000  # characters tokenized at a time: about 60 MB of the library's own objects
 

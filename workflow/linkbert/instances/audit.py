@@ -10,9 +10,9 @@ import numpy as np
 from linkbert.errors import UserError
 from linkbert.files import meta_fingerprint, read_meta
 from linkbert.graph import Graph
-from linkbert.heldout import held_out
-from linkbert.instances import CONTIGUOUS, LINKED, RANDOM, RELATIONS, SPECIALS, load_instances
-from linkbert.tokens import Tokens, load_tokens
+from linkbert.instances.format import CONTIGUOUS, LINKED, RANDOM, RELATIONS, SPECIALS, load_instances
+from linkbert.instances.heldout import held_out
+from linkbert.text.tokens import Tokens, load_tokens
 
 _SIGMAS = 5  # a check of a share fails beyond so many standard errors: one true file in two million
 
@@ -173,9 +173,9 @@ def _masking(
     corpus: Tokens, rows: np.ndarray, file: str, tokenizer: str | Path, seed: int, sample: int = 4096
 ) -> Iterator[Check]:
     """Mask a sample of the instances as pretraining does, and look at what became of their tokens."""
-    from linkbert.masking import Masking, choose, replace
+    from linkbert.pretraining.masking import Masking, choose, replace
     from linkbert.rng import key_of, mix
-    from linkbert.vocabulary import read_vocabulary
+    from linkbert.text.vocabulary import read_vocabulary
 
     vocabulary, masking = read_vocabulary(tokenizer), Masking()
     rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(sample, len(rows))).astype(np.int64))]

@@ -9,7 +9,7 @@ from transformers import BertConfig, BertModel, BertPreTrainedModel
 from transformers.models.bert.modeling_bert import BertLMPredictionHead
 from transformers.utils import ModelOutput
 
-from linkbert.model import RELATIONS
+from linkbert.model.bert import RELATIONS
 
 
 @dataclass

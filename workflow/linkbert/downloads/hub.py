@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from linkbert.download import Expected, Patience, checksum_of, download, local_path, read_checksums, read_text
+from linkbert.downloads.download import Expected, Patience, checksum_of, download, local_path, read_checksums, read_text
 from linkbert.errors import UserError, unknown
 from linkbert.files import atomic_folder, read_json, sha256_of, write_meta
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from linkbert.errors import UserError
-from linkbert.masking import Vocabulary
+from linkbert.pretraining.masking import Vocabulary
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 FILES = ("tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json")

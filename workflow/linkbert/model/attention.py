@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from linkbert.dropout import Dropout
-from linkbert.packing import Block, Grouping, PackedBatch, group_sequences
+from linkbert.model.dropout import Dropout
+from linkbert.model.packing import Block, Grouping, PackedBatch, group_sequences
 
 
 class _Pad(torch.autograd.Function):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from linkbert.errors import UserError, unknown
-from linkbert.tokens import Tokens
+from linkbert.text.tokens import Tokens
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -9,21 +9,21 @@ from typing import Any
 import torch
 
 from linkbert import STAGE
-from linkbert.checkpoint import Checkpoints
-from linkbert.distributed import World
 from linkbert.errors import UserError
-from linkbert.evaluation import Heldout
 from linkbert.files import atomic_folder, fingerprint, meta_fingerprint, sha256_of, write_json, write_meta
-from linkbert.flops import peak_of
-from linkbert.masking import Vocabulary
-from linkbert.model import BertForPreTraining, ModelConfig, compile_layers
-from linkbert.model_folder import write_model
-from linkbert.pretrain import EXIT_RETRY, Interrupted, StopRequest, Trainer, set_deterministic
-from linkbert.pretraining_data import Corpus, heldout_rows, open_source
-from linkbert.pretraining_recipe import Recipe
+from linkbert.model.bert import BertForPreTraining, ModelConfig, compile_layers
+from linkbert.model.folder import write_model
+from linkbert.model.weights import load_into, read_config, read_weights
+from linkbert.pretraining.checkpoint import Checkpoints
+from linkbert.pretraining.data import Corpus, heldout_rows, open_source
+from linkbert.pretraining.distributed import World
+from linkbert.pretraining.evaluation import Heldout
+from linkbert.pretraining.flops import peak_of
+from linkbert.pretraining.loop import EXIT_RETRY, Interrupted, StopRequest, Trainer, set_deterministic
+from linkbert.pretraining.masking import Vocabulary
+from linkbert.pretraining.recipe import Recipe
 from linkbert.rng import key_of
-from linkbert.vocabulary import read_vocabulary
-from linkbert.weights import load_into, read_config, read_weights
+from linkbert.text.vocabulary import read_vocabulary
 
 log = logging.getLogger(__name__)
 Pair = tuple[Path, Path]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from linkbert.errors import UserError
 from linkbert.files import read_json
-from linkbert.model import NEVER, BertForPreTraining, ModelConfig
+from linkbert.model.bert import NEVER, BertForPreTraining, ModelConfig
 
 # Ours -> Hugging Face's. `{n}` is the layer; the fused attention matrix is cut in three besides.
 NAMES = {

@@ -115,7 +115,7 @@ class CorpusTexts:
         self.folders = list(folders)
 
     def __iter__(self) -> Iterator[str]:
-        from linkbert.corpus import texts
+        from linkbert.text.corpus import texts
 
         return texts(self.folders)
 

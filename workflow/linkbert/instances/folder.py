@@ -10,12 +10,12 @@ import numpy as np
 from linkbert.errors import UserError
 from linkbert.files import atomic_folder, meta_fingerprint, write_meta
 from linkbert.graph import Graph
-from linkbert.heldout import held_out
-from linkbert.instances import LINKED, RELATIONS, Sampling, describe
+from linkbert.instances.format import LINKED, RELATIONS, Sampling, describe
+from linkbert.instances.heldout import held_out
+from linkbert.instances.sampling import Sampler, summarize
 from linkbert.progress import Progress
-from linkbert.sampling import Sampler, summarize
-from linkbert.tokenizer import load_tokenizer, tokenizer_fingerprint
-from linkbert.tokens import Tokens, load_tokens
+from linkbert.text.tokenizer import load_tokenizer, tokenizer_fingerprint
+from linkbert.text.tokens import Tokens, load_tokens
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from typing import Any
 from safetensors.torch import save
 
 from linkbert.files import sha256_of, write_json
-from linkbert.model import RELATIONS, BertForPreTraining
-from linkbert.vocabulary import FILES
-from linkbert.weights import to_hf
+from linkbert.model.bert import RELATIONS, BertForPreTraining
+from linkbert.model.weights import to_hf
+from linkbert.text.vocabulary import FILES
 
 
 def write_model(folder: Path, model: BertForPreTraining, tokenizer: str | Path, linkbert: Mapping[str, Any]) -> str:

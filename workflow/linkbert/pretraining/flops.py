@@ -1,6 +1,6 @@
 """Arithmetic of training: floating-point operations a token, recipe totals, peaks of devices."""
 
-from linkbert.model import ModelConfig
+from linkbert.model.bert import ModelConfig
 
 # Dense bf16 peak of one device in FLOP/s, from the makers' data sheets, by a part of the device's name.
 PEAKS = {

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from linkbert.errors import UserError
-from linkbert.masking import Masking, Vocabulary, choose
-from linkbert.masking import replace as replace_hidden
-from linkbert.packing import PackedBatch, pack_arrays
+from linkbert.model.packing import PackedBatch, pack_arrays
+from linkbert.pretraining.masking import Masking, Vocabulary, choose
+from linkbert.pretraining.masking import replace as replace_hidden
 from linkbert.rng import key_of, mix
 
 FIELDS = ("a_start", "a_length", "b_start", "b_length", "relation")

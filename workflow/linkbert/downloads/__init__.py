@@ -1,0 +1,1 @@
+"""Bytes from outside: files, hub repositories, released checkpoints."""

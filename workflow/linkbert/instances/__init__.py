@@ -1,0 +1,1 @@
+"""Pretraining instances: pairs of segments and their relation, sampled, described, audited."""

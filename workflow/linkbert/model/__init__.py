@@ -1,0 +1,1 @@
+"""BERT over packed sequences: encoder, heads, weights in and out."""
