@@ -52,13 +52,14 @@ def clone(tree, tracked) -> Callable[[Path], Path]:
 def execute(tree) -> Callable[..., Process]:
     """A function that runs a command in a copy of the repository and returns the finished process.
 
-    The tools of this interpreter come first in its path, and it computes with one thread.
+    The tools of this interpreter come first in its path, the library is the copy's, and it computes with one thread.
     """
     tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": tools, "OMP_NUM_THREADS": "1"}
 
     def run(*command: str, folder: Path = tree) -> Process:
-        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900)
+        own = {"PATH": tools, "PYTHONPATH": str(folder / "workflow"), "OMP_NUM_THREADS": "1"}
+        environment = {**os.environ, **own}
+        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=1200)
 
     return run
 

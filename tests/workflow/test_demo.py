@@ -279,7 +279,7 @@ def test_a_deleted_score_and_model_come_back_byte_for_byte_and_finished_runs_are
     before, runs = (score.read_bytes(), weights.read_bytes()), len(json.loads(score.read_bytes())["runs"])
     score.unlink()
     shutil.rmtree(weights.parent)
-    shutil.rmtree(results / "checkpoints" / "linkbert-tiny")
+    shutil.rmtree(results / "checkpoints", ignore_errors=True)
     done = demo(changeable, str(score.relative_to(changeable)))
     assert done.returncode == 0, done.stderr
     assert ran(done.stderr) == {"pretrain", "finetune"}

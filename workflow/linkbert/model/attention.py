@@ -102,7 +102,7 @@ class Attention:
             )
         return self.groupings[subset]
 
-    # Never compiled (`model.compile_layers`): the blocks differ from batch to batch, and each layout is new.
+    # Never compiled (`bert.compile_layers`): the blocks differ from batch to batch, and each layout is new.
     def _grouped(self, queries: Tensor, keys_values: Tensor, rows: Tensor | None, site: int) -> Tensor:
         grouping, hidden = self._grouping(rows), queries.shape[1]
         keys_values = _Pad.apply(keys_values, grouping.key_rows, grouping.key_cells)

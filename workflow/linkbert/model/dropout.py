@@ -73,7 +73,7 @@ class Dropout:
         table = _table(probability, like.device, like.dtype)
         return table.as_strided((WINDOWS, width), (STRIDE, 1)).index_select(0, self._windows(site, places))
 
-    # Never compiled (`model.compile_layers`): the compiler's bounds of int64 products overflow; it is little work.
+    # Never compiled (`bert.compile_layers`): the compiler's bounds of int64 products overflow; it is little work.
     def _windows(self, site: int, places: int) -> Tensor:
         keys = self.keys ^ _signed(site * _GOLDEN)
         if places > 1:
