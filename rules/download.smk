@@ -16,6 +16,7 @@ rule download_file:
         download=1,
     params:
         stage=STAGE["download"],
+        world=config.get("world"),  # the demo's files are others where its world is another
         source=plan.download_source,
     shell:
         "python scripts/download_file.py {params.source} --output {output} &>{log}"
@@ -36,6 +37,7 @@ rule download_hub:
         download=1,
     params:
         stage=STAGE["download"],
+        world=config.get("world"),  # the demo's files are others where its world is another
         source=plan.hub_source,
     shell:
         "python scripts/download_hub.py {params.source} --output {output} &>{log}"

@@ -10,6 +10,8 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
+from linkbert.files import atomic_file
+
 TABLES = 9
 FORMATS = ("md", "tsv", "html", "tex", "json")
 # What atomic writes and downloads call a file before it is whole.
@@ -189,7 +191,10 @@ def test_figures_are_drawn(results, definitions):
     assert len(list((results / "figures").glob("*.svg"))) == len(names)
 
 
-def test_nothing_half_written_is_left(finished):
+def test_nothing_half_written_is_left(finished, tmp_path):
+    with atomic_file(tmp_path / "whole.json") as temporary:
+        temporary.touch()
+        assert UNFINISHED.fullmatch(temporary.name) and not UNFINISHED.fullmatch("whole.json")
     found = [path for path in (finished / "results").rglob("*") if UNFINISHED.fullmatch(path.name)]
     assert not found
 

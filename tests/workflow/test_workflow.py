@@ -63,6 +63,7 @@ def test_every_rule_that_runs_has_its_script_log_benchmark_environment_and_resou
         assert all((tree / "rules" / file).exists() for file in re.findall(r'conda:\s+"(.+?)"', text)), name
 
 
+@pytest.mark.slow
 def test_the_whole_paper_is_planned(snakemake):
     done = snakemake("-n")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -47,7 +47,6 @@ SCHEMA: dict[str, Any] = {
                     "group": {"type": "string", "description": "rows among which the best is set in bold"},
                     "external": {"type": "boolean", "description": "a system of others: published numbers only"},
                     "rule_above": {"type": "boolean", "description": "draw a rule above this row"},
-                    "tasks": {"type": "array", "description": "the tasks to run; those of all columns where absent"},
                     "comparable": _COMPARABLE,
                 },
             },
