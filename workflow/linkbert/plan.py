@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from linkbert import STAGE
-from linkbert.declarations import Declarations, names, table_tasks
+from linkbert.declarations import Declarations, names, options_of, table_tasks
 from linkbert.errors import UserError, unknown
 from linkbert.files import fingerprint
 from linkbert.recipes import recipe_points
@@ -253,7 +253,7 @@ class Plan(Declarations):
 
     def task_options(self, wildcards: Wildcards) -> str:
         """The reader's options; the publishers' counts are not expected of files that are not the publishers'."""
-        options = json.loads(self.tasks[wildcards.task]["options"] or "{}")
+        options = options_of(self.tasks[wildcards.task])
         if self.config["downloads"].get("checksums"):
             options.pop("expected", None)
         return json.dumps(options)
@@ -385,21 +385,21 @@ class Plan(Declarations):
     def _used(self) -> set[str]:
         return {model for model, _ in self.jobs}
 
+    def _recorded(self, size: str | None = None) -> dict[str, str]:
+        """Pretrained model that some table needs -> the file of its training record."""
+        used = self._used()
+        return {m: f"{self.results}/{self._recording(m)}" for m in self._pretrained(size) if m in used}
+
     def missing_recordings(self) -> str:
         missing = [model for model in self._pretrained() if not self._exists(self._recording(model))]
         return "|".join(missing) or NOTHING
 
     def training_figures(self) -> list[str]:
-        sizes = dict.fromkeys(self.models[model]["size"] for model in self._pretrained() if model in self._used())
+        sizes = dict.fromkeys(self.models[model]["size"] for model in self._recorded())
         return [f"{self.results}/figures/training_{size}.svg" for size in sizes]
 
     def training_records(self, wildcards: Wildcards) -> list[str]:
-        used = self._used()
-        return [
-            f"{self.results}/{self._recording(model)}" for model in self._pretrained(wildcards.size) if model in used
-        ]
+        return list(self._recorded(wildcards.size).values())
 
     def training_arguments(self, wildcards: Wildcards) -> str:
-        used = self._used()
-        models = [model for model in self._pretrained(wildcards.size) if model in used]
-        return " ".join(f"{model}={self.results}/{self._recording(model)}" for model in models)
+        return " ".join(f"{model}={path}" for model, path in self._recorded(wildcards.size).items())
