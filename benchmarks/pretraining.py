@@ -27,7 +27,6 @@ from linkbert.pretraining.flops import peak_of, training_flops
 from linkbert.pretraining.loop import Trainer
 from linkbert.pretraining.masking import Vocabulary
 from linkbert.pretraining.objective import Techniques
-from linkbert.pretraining.prefetch import Prefetch
 from linkbert.pretraining.recipe import Recipe
 from linkbert.pretraining.run import build_model, choose_device
 from linkbert.pretraining.synthetic import write_instances, write_tokenizer, write_tokens
@@ -57,7 +56,7 @@ class Ours:
     def run(self, steps: int, clock: Clock) -> tuple[int, float, float]:
         """Real tokens, seconds, and seconds spent waiting for data."""
         trainer, tokens, waited = self.trainer, 0, 0.0
-        data = Prefetch(trainer.make_step, trainer.step, 2 if self.techniques.prefetch else 0)
+        data = trainer.prefetch()
         trainer.update(next(data), 0.5)
         synchronize(trainer.device)
         began = clock()

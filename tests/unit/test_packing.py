@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linkbert.errors import UserError
 from linkbert.model.attention import Attention
+from linkbert.model.dropout import Dropout
 from linkbert.model.packing import group_sequences, pack, pack_arrays
 
 
@@ -45,7 +45,7 @@ def test_padded_form_keeps_every_token():
 def test_groups_hold_every_row_once(lengths, seed):
     lengths = np.array(lengths)
     counts = np.random.default_rng(seed).integers(0, lengths + 1)
-    grouping = group_sequences(lengths, counts)
+    grouping = group_sequences(lengths, 3, counts)
     for rows, cells, number in (
         (grouping.key_rows, grouping.key_cells, lengths.sum()),
         (grouping.query_rows, grouping.query_cells, counts.sum()),
@@ -59,8 +59,8 @@ def test_groups_hold_every_row_once(lengths, seed):
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.integers(1, 50), min_size=1, max_size=12), st.integers(0, 1000), st.booleans())
-def test_attention_equals_attention_sequence_by_sequence(lengths, seed, subset):
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=12), st.integers(0, 1000), st.booleans(), st.booleans())
+def test_attention_equals_attention_sequence_by_sequence(lengths, seed, subset, dropout):
     generator = torch.Generator().manual_seed(seed)
     total, heads, size = sum(lengths), 2, 8
     batch = pack_arrays(np.zeros(total), np.zeros(total), np.array(lengths))
@@ -70,14 +70,23 @@ def test_attention_equals_attention_sequence_by_sequence(lengths, seed, subset):
     chosen = (queries if rows is None else queries[rows]).requires_grad_()
     if subset and not len(rows):
         return
-    got = Attention(batch, heads)(chosen, pairs, rows, 0)
+    probability = 0.3 if dropout else 0.0
+    drop = Dropout.of(torch.arange(len(lengths)) + seed, batch.sequence_of, batch.positions)
+    got = Attention(batch, heads, probability, drop)(chosen, pairs, rows, 5)
     wanted, first = [], 0
     for length in lengths:
         end = first + length
         inside = torch.arange(total) if rows is None else rows
-        query = chosen[(inside >= first) & (inside < end)].view(1, -1, heads, 4).transpose(1, 2)
+        inside = (inside >= first) & (inside < end)
+        query = chosen[inside].view(1, -1, heads, 4).transpose(1, 2)
         key, value = pairs[first:end].view(1, length, 2, heads, 4).permute(2, 0, 3, 1, 4)
-        context = F.scaled_dot_product_attention(query, key, value)
+        weights = (query @ key.transpose(2, 3) / 2).softmax(-1)
+        if dropout:
+            mine = drop.rows((torch.arange(total) if rows is None else rows)[inside])
+            weights = weights * mine.mask(probability, 5, length, weights, heads).view(-1, heads, length).transpose(
+                0, 1
+            )
+        context = weights @ value
         wanted.append(context.transpose(1, 2).reshape(-1, size))
         first = end
     wanted = torch.cat(wanted)

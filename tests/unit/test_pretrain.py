@@ -153,6 +153,37 @@ def test_ranks_do_not_matter(undisturbed, paths, ranks):
     assert [line["loss"] for line in training["curve"]] == pytest.approx(curve(undisturbed), abs=5e-5)
 
 
+SCARCE = """
+import os, sys
+import torch
+import pretrain
+from linkbert.pretraining.loop import Trainer
+backward, failures = Trainer.backward, [1] * (os.environ["RANK"] == "1")
+
+def scarce(self, micro, hidden):
+    if failures:
+        failures.pop()
+        raise torch.OutOfMemoryError("no room")
+    return backward(self, micro, hidden)
+
+Trainer.backward = scarce
+sys.exit(pretrain.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+def test_memory_that_fails_one_rank_shrinks_the_micro_batches_of_all(undisturbed, paths, tmp_path):
+    (tmp_path / "scarce.py").write_text(SCARCE)
+    environment = ENVIRONMENT | {"PYTHONPATH": f"{SCRIPT.parent}{os.pathsep}{ENVIRONMENT['PYTHONPATH']}"}
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command += [str(tmp_path / "scarce.py"), *arguments(paths, RECIPE)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("Out of memory: micro-batches now have 4096 tokens.") == 2, done.stderr
+    losses = [line["loss"] for line in read_json(paths.output / "training.json")["curve"]]
+    assert losses == pytest.approx(curve(undisturbed), abs=5e-5)
+
+
 @pytest.mark.parametrize("stop", [1, 3, 5, 11])
 def test_a_continued_run_has_the_same_bits(folders, undisturbed, tmp_path, stop):
     first = trainer(folders, checkpoints=Checkpoints(tmp_path, "x"), log_every=2)

@@ -12,6 +12,7 @@ from linkbert.pretraining.data import (
     micro_batches,
     open_source,
     permute,
+    pieces,
     share,
 )
 from linkbert.pretraining.masking import Masking
@@ -120,6 +121,12 @@ def test_ranks_and_micro_batches_share_a_step(corpus, vocabulary, world):
     assert sorted(seen) == sorted(rows.dropout_keys.tolist())
     sizes = [share(rows, rank, world).lengths.sum() for rank in range(world)]
     assert max(sizes) - min(sizes) <= LENGTH
+
+
+def test_ranks_compute_the_same_micro_batches_however_many_each():
+    assert [pieces(1000, limit, 1) for limit in (1000, 999, 500, 300, 1)] == [1, 2, 2, 4, 1024]
+    assert {pieces(1_048_576, 131_072, world) for world in (1, 2, 4, 8)} == {8}
+    assert pieces(1_048_576, 131_072, 3) == 9
 
 
 def test_a_long_instance_is_its_own_micro_batch(corpus):

@@ -8,8 +8,8 @@ from linkbert.errors import UserError
 from linkbert.finetune import METHODS, loop
 from linkbert.finetune.loop import batches, optimizer_of, predict, split, train
 from linkbert.finetune.network import Checkpoint
-from linkbert.finetune.optimizer import AdamW
 from linkbert.finetune.recipe import Recipe, recipe_of
+from linkbert.optimizer import AdamW
 
 CPU = torch.device("cpu")
 BASE = {"learning_rate": 2e-3, "batch_size": 8, "epochs": 3, "length": 64}

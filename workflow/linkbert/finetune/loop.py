@@ -14,9 +14,9 @@ import torch
 from linkbert.finetune.features import Features
 from linkbert.finetune.method import Method, Predictions
 from linkbert.finetune.network import Network
-from linkbert.finetune.optimizer import AdamW
 from linkbert.finetune.recipe import Recipe
 from linkbert.finetune.tasks import Example
+from linkbert.optimizer import AdamW
 from linkbert.progress import Progress
 from linkbert.rng import generator, key_of, mix
 

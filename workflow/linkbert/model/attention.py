@@ -1,8 +1,9 @@
 """Attention among the tokens of each sequence of a packed batch.
 
-On CUDA in half precision and without attention dropout this is PyTorch's variable-length flash attention. Elsewhere
-sequences of similar length are gathered into padded blocks for `scaled_dot_product_attention`; both gathers have
-gathers as their gradients. That function's dropout would tie results to the batch, so attention dropout is written out.
+On CUDA in half precision this is variable-length flash attention. Elsewhere sequences of similar length are gathered
+into padded blocks for `scaled_dot_product_attention`; both gathers have gathers as their gradients. That function's
+dropout would tie results to the batch, so there dropout of attention weights is written out. The flash kernel draws its
+dropout from a generator, which is seeded by the batch's first sequence.
 """
 
 import math
@@ -45,6 +46,66 @@ class _Unpad(torch.autograd.Function):
         return whole.index_copy_(0, ctx.saved_tensors[0], gradient), None
 
 
+class _Dropped(torch.autograd.Function):
+    """Softmax attention [b, h, M, d] with given keep masks of its weights; few temporaries, as they cost more than the
+    arithmetic on them."""
+
+    @staticmethod
+    def forward(ctx, query: Tensor, key: Tensor, value: Tensor, valid: Tensor | None, keep: Tensor) -> Tensor:
+        query = query / math.sqrt(query.shape[-1])
+        scores = query @ key.transpose(2, 3)
+        if valid is not None:
+            scores.masked_fill_(~valid, float("-inf"))
+        weights = torch._softmax(scores, -1, False)  # in its own type, also under autocast
+        kept = torch.mul(weights, keep, out=scores)
+        ctx.save_for_backward(query, key, value, weights, kept, keep)
+        return kept @ value
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+        query, key, value, weights, kept, keep = ctx.saved_tensors
+        d_value = kept.transpose(2, 3) @ gradient
+        d_weights = (gradient @ value.transpose(2, 3)).mul_(keep)
+        d_scores = torch._softmax_backward_data(d_weights, weights, -1, weights.dtype)
+        return (d_scores @ key).div_(math.sqrt(query.shape[-1])), d_scores.transpose(2, 3) @ query, d_value, None, None
+
+
+class _FlashDropout(torch.autograd.Function):
+    """PyTorch's flash kernel over packed sequences [T, h, d], with the dropout that `varlen_attn` does not hand on."""
+
+    @staticmethod
+    def forward(
+        ctx, query: Tensor, key: Tensor, value: Tensor, cu_q: Tensor, cu_k: Tensor, longest: int, probability: float
+    ) -> Tensor:
+        context, normalizer, state, unused, _ = torch.ops.aten._flash_attention_forward(
+            query, key, value, cu_q, cu_k, longest, longest, probability, False, False
+        )
+        ctx.save_for_backward(query, key, value, context, normalizer, cu_q, cu_k, state, unused)
+        ctx.longest, ctx.probability = longest, probability
+        return context
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None, None, None]:
+        query, key, value, context, normalizer, cu_q, cu_k, state, unused = ctx.saved_tensors
+        gradients = torch.ops.aten._flash_attention_backward(
+            gradient.contiguous(),
+            query,
+            key,
+            value,
+            context,
+            normalizer,
+            cu_q,
+            cu_k,
+            ctx.longest,
+            ctx.longest,
+            ctx.probability,
+            False,
+            state,
+            unused,
+        )
+        return *gradients, None, None, None, None
+
+
 @dataclass
 class Attention:
     """Attends within the sequences of one batch; made once for a forward pass and used by all layers.
@@ -59,6 +120,7 @@ class Attention:
     probability: float = 0.0
     dropout: Dropout | None = None
     groupings: dict[bool, Grouping] = field(default_factory=dict)
+    seeded: bool = False  # the generator of the flash kernel
 
     def __call__(self, queries: Tensor, keys_values: Tensor, rows: Tensor | None, site: int) -> Tensor:
         """Context [Q, H] of queries [Q, H] among keys and values [T, 2 H].
@@ -67,28 +129,32 @@ class Attention:
             rows: ascending packed rows [Q] of the queries; None for all.
             site: the place in the model that dropout is drawn for.
         """
-        half = queries.dtype in (torch.float16, torch.bfloat16)
-        if queries.is_cuda and half and not self.probability and self.batch.real is None:
-            return self._varlen(queries, keys_values, rows)
+        if self.batch.real is None and self.has_flash(queries):
+            return self._flash(queries, keys_values, rows)
         return self._grouped(queries, keys_values, rows, site)
 
-    def _varlen(self, queries: Tensor, keys_values: Tensor, rows: Tensor | None) -> Tensor:
-        from torch.nn.attention.varlen import varlen_attn
+    @staticmethod
+    def has_flash(x: Tensor) -> bool:
+        """Whether there is a flash kernel for such a tensor."""
+        return x.is_cuda and x.dtype in (torch.float16, torch.bfloat16)
 
+    # Never compiled (`bert.compile_layers`): the compiler does not know the kernel with dropout.
+    def _flash(self, queries: Tensor, keys_values: Tensor, rows: Tensor | None) -> Tensor:
         width = queries.shape[1] // self.heads
         keys, values = keys_values.view(-1, 2, self.heads, width).unbind(1)
-        cu_keys = self.batch.cu_seqlens
+        queries = queries.view(-1, self.heads, width)
+        cu_keys, longest = self.batch.cu_seqlens, self.batch.max_length
         cu_queries = cu_keys if rows is None else torch.searchsorted(rows, cu_keys.to(rows.dtype)).int()
-        context = varlen_attn(
-            queries.view(-1, self.heads, width),
-            keys,
-            values,
-            cu_queries,
-            cu_keys,
-            self.batch.max_length,
-            self.batch.max_length,
-        )
-        return context.reshape(len(queries), -1)
+        if self.probability:
+            if not self.seeded and self.batch.seed is not None:
+                torch.cuda.manual_seed(self.batch.seed)
+                self.seeded = True
+            context = _FlashDropout.apply(queries, keys, values, cu_queries, cu_keys, longest, self.probability)
+        else:
+            from torch.nn.attention.varlen import varlen_attn
+
+            context = varlen_attn(queries, keys, values, cu_queries, cu_keys, longest, longest)
+        return context.reshape(len(context), -1)
 
     def _grouping(self, rows: Tensor | None) -> Grouping:
         subset = rows is not None
@@ -98,7 +164,7 @@ class Attention:
                 ends = np.searchsorted(rows.cpu().numpy(), self.batch.lengths.cumsum())
                 counts = np.diff(ends, prepend=0)
             self.groupings[subset] = group_sequences(
-                self.batch.lengths, counts, self.batch.tokens.device, self.batch.real
+                self.batch.lengths, self.heads, counts, self.batch.tokens.device, self.batch.real
             )
         return self.groupings[subset]
 
@@ -130,9 +196,6 @@ class Attention:
 
     def _explicit(self, query: Tensor, key: Tensor, value: Tensor, block: Block, drop: Dropout, site: int) -> Tensor:
         """Attention of one block [b, h, M, d] with dropout of its weights."""
-        scores = query @ key.transpose(2, 3) / math.sqrt(query.shape[-1])
-        if block.valid is not None:
-            scores = scores.masked_fill(~block.valid, float("-inf"))
-        keep = drop.mask(self.probability, site, block.keys, scores, places=self.heads)
+        keep = drop.mask(self.probability, site, block.keys, query, places=self.heads)
         keep = keep.view(block.sequences, block.queries, self.heads, block.keys).transpose(1, 2)
-        return (scores.softmax(-1) * keep) @ value
+        return _Dropped.apply(query, key, value, block.valid, keep)

@@ -254,11 +254,11 @@ class BertForPreTraining(nn.Module):
 
 
 def compile_layers(encoder: BertEncoder, backend: str = "inductor") -> None:
-    """Let PyTorch's compiler take the layers, save the two methods that say so themselves.
+    """Let PyTorch's compiler take the layers, save the methods that say so themselves.
 
     They are excluded here, because a decorator imports the compiler into every process, which takes seconds of a core.
     """
-    for owner, name in ((Attention, "_grouped"), (Dropout, "_windows")):
+    for owner, name in ((Attention, "_grouped"), (Attention, "_flash"), (Dropout, "_windows")):
         setattr(owner, name, torch.compiler.disable(getattr(owner, name)))
     for layer in encoder.layers:
         layer.compile(dynamic=True, backend=backend)

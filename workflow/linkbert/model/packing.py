@@ -11,8 +11,8 @@ from linkbert.errors import UserError
 
 # Sequences share a padded group while the shortest fills at least this share of the longest.
 GROUP_FILL = 0.9
-# A group is at most this many padded tokens; measured on CPUs, where larger blocks leave the cache.
-GROUP_TOKENS = 2048
+# Attention weights of a group, at most (one sequence at least); measured on CPUs, where larger blocks leave the cache.
+GROUP_WEIGHTS = 1 << 21
 
 
 @dataclass
@@ -27,6 +27,7 @@ class PackedBatch:
     keys: Tensor | None = None  # int64 [B], what dropout of each sequence is drawn from; None draws fresh keys
     lengths: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)  # [B], on the host
     real: np.ndarray | None = None  # [B], tokens of each sequence where the rest of `lengths` is padding
+    seed: int | None = None  # the first of `keys`, on the host: for kernels with a generator of their own
 
     def to(self, device: torch.device | str, non_blocking: bool = True) -> "PackedBatch":
         """The same batch on another device; the lengths stay on the host too."""
@@ -64,9 +65,7 @@ class PackedBatch:
     @property
     def sequence_of(self) -> Tensor:
         """The sequence that each token belongs to: int64 [T]."""
-        starts = torch.zeros_like(self.tokens)
-        starts[self.cu_seqlens[1:-1].long()] = 1
-        return starts.cumsum(0)
+        return torch.zeros_like(self.tokens).index_fill(0, self.cu_seqlens[1:-1].long(), 1).cumsum(0)
 
 
 def pack_arrays(
@@ -84,6 +83,7 @@ def pack_arrays(
         int(lengths.max()),
         None if keys is None else torch.from_numpy(np.asarray(keys).astype(np.int64)),
         lengths,
+        seed=None if keys is None else int(keys[0]) & 0x7FFFFFFFFFFFFFFF,
     )
 
 
@@ -143,6 +143,7 @@ def _cells(lengths: np.ndarray, chosen: list[np.ndarray], widths: list[int]) -> 
 
 def group_sequences(
     lengths: np.ndarray,
+    heads: int,
     query_counts: np.ndarray | None = None,
     device: torch.device | str = "cpu",
     tokens: np.ndarray | None = None,
@@ -159,7 +160,7 @@ def group_sequences(
     while first < len(order):
         width = descending[first]
         last = int(np.searchsorted(-descending, -width * GROUP_FILL, side="right"))
-        last = min(last, first + max(GROUP_TOKENS // int(width), 1))
+        last = min(last, first + max(GROUP_WEIGHTS // (heads * int(width) ** 2), 1))
         chosen.append(np.sort(order[first:last]))
         first = last
     widths = [int(lengths[members].max()) for members in chosen]

@@ -6,6 +6,7 @@ instances by a keyed bijection, so that nothing is stored and any sample is foun
 the whole state of the data is the number of steps done.
 """
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -117,6 +118,9 @@ class Rows:
     mask_keys: np.ndarray  # uint64 [n]
     dropout_keys: np.ndarray  # uint64 [n]
 
+    def __len__(self) -> int:
+        return len(self.source)
+
     @property
     def lengths(self) -> np.ndarray:
         """Tokens of each instance's sequence."""
@@ -162,6 +166,7 @@ class Corpus:
     def __init__(self, sources: Sequence[Source], seed: int):
         self.sources, self.seed = list(sources), seed
         self.ends = np.zeros(1, np.int64)  # first sample of each pass so far, grown as passes are reached
+        self._growing = threading.Lock()
 
     def pass_sizes(self, number: int) -> np.ndarray:
         """Instances of each source in a pass."""
@@ -169,8 +174,9 @@ class Corpus:
 
     def samples(self, first: int, end: int) -> Rows:
         """Samples first … end-1 of the endless sequence."""
-        while self.ends[-1] < end:
-            self.ends = np.append(self.ends, self.ends[-1] + self.pass_sizes(len(self.ends) - 1).sum())
+        with self._growing:
+            while self.ends[-1] < end:
+                self.ends = np.append(self.ends, self.ends[-1] + self.pass_sizes(len(self.ends) - 1).sum())
         parts = []
         while first < end:
             number = int(np.searchsorted(self.ends, first, side="right")) - 1
@@ -253,20 +259,30 @@ def assemble(rows: Rows, sources: Sequence[Source], vocabulary: Vocabulary, mask
     return MicroBatch(packed, *(torch.from_numpy(array) for array in arrays))
 
 
-def share(rows: Rows, rank: int, world: int) -> Rows:
-    """The instances of a step that one rank computes: long and short ones dealt evenly, longest first."""
+def pieces(tokens: int, limit: int, world: int) -> int:
+    """Into how many micro-batches of about `limit` tokens a step of so many tokens is cut.
+
+    A power of two, at least one for each rank: so 1, 2, 4, … ranks compute the same micro-batches, however many each.
+    """
+    needed = max(-(-tokens // limit), world)
+    number = 1 << (needed - 1).bit_length()
+    return -(-number // world) * world
+
+
+def share(rows: Rows, number: int, parts: int) -> Rows:
+    """One of so many parts of the instances of a step: long and short ones dealt evenly, longest first."""
     order = np.argsort(-rows.lengths, kind="stable")
-    turns = np.arange(len(order)) // world
-    place = np.arange(len(order)) % world
-    dealt = np.where(turns % 2 == 0, place, world - 1 - place)
-    return rows.take(order[dealt == rank])
+    turns = np.arange(len(order)) // parts
+    place = np.arange(len(order)) % parts
+    dealt = np.where(turns % 2 == 0, place, parts - 1 - place)
+    return rows.take(order[dealt == number])
 
 
 def micro_batches(rows: Rows, tokens: int) -> Iterator[Rows]:
     """Cut instances, in their order, into runs of at most `tokens` tokens (one instance at least)."""
     ends = np.concatenate([[0], rows.lengths.cumsum()])
     first = 0
-    while first < len(rows.source):
+    while first < len(rows):
         last = max(int(np.searchsorted(ends, ends[first] + tokens, side="right")) - 1, first + 1)
         yield rows.take(np.arange(first, last))
         first = last

@@ -16,6 +16,7 @@ class World:
     rank: int = 0
     size: int = 1
     local_rank: int = 0
+    hosts: dist.ProcessGroup | None = None  # for numbers of the host: no GPU is waited for
 
     @classmethod
     def join(cls, device_type: str) -> "World":
@@ -25,7 +26,8 @@ class World:
             return cls()
         if not dist.is_initialized():
             dist.init_process_group("nccl" if device_type == "cuda" else "gloo")
-        return cls(dist.get_rank(), size, int(os.environ.get("LOCAL_RANK", "0")))
+        hosts = dist.new_group(backend="gloo")
+        return cls(dist.get_rank(), size, int(os.environ.get("LOCAL_RANK", "0")), hosts)
 
     def leave(self) -> None:
         """Part from the other processes."""
@@ -38,11 +40,13 @@ class World:
             dist.all_reduce(tensor)
         return tensor
 
-    def largest(self, tensor: Tensor) -> Tensor:
-        """The maximum over processes, in place."""
-        if self.size > 1:
-            dist.all_reduce(tensor, op=dist.ReduceOp.MAX)
-        return tensor
+    def largest(self, number: float) -> float:
+        """The maximum over processes of a number that the host knows."""
+        if self.size == 1:
+            return number
+        tensor = torch.tensor(number, dtype=torch.float64)
+        dist.all_reduce(tensor, op=dist.ReduceOp.MAX, group=self.hosts)
+        return float(tensor)
 
     def wait(self) -> None:
         """Return when all processes are here."""

@@ -51,14 +51,14 @@ def evaluate(
     """
     rows = heldout.rows
     # Sums of loss, hits and hidden tokens, and the predicted relation, of each instance; ranks fill their share.
-    result = np.zeros((4, len(rows.source)))
+    result = np.zeros((4, len(rows)))
     order = np.argsort(-rows.lengths, kind="stable")[world.rank :: world.size]
     done = 0
     training = model.training
     model.eval()
     with torch.no_grad():
         for part in micro_batches(rows.take(order), tokens):
-            which = order[done : done + len(part.source)]
+            which = order[done : done + len(part)]
             done += len(which)
             micro = assemble(part, heldout.sources, heldout.vocabulary, heldout.masking)
             owner = micro.batch.sequence_of[micro.rows[micro.hidden]].numpy()

@@ -11,7 +11,7 @@ import torch
 from linkbert.errors import UserError
 from linkbert.model.bert import BertForPreTraining
 from linkbert.pretraining.checkpoint import Checkpoints
-from linkbert.pretraining.data import Corpus, MicroBatch, assemble, micro_batches, share
+from linkbert.pretraining.data import Corpus, MicroBatch, assemble, pieces, share
 from linkbert.pretraining.distributed import World
 from linkbert.pretraining.evaluation import Heldout, evaluate
 from linkbert.pretraining.flops import peak_of, training_flops
@@ -27,6 +27,8 @@ EXIT_RETRY = 75
 # Tokens of a micro-batch to begin with; where memory does not suffice, it is halved until it does.
 CPU_TOKENS, CUDA_TOKENS = 8192, 131_072
 SMALLEST = 512
+# Threads that make batches. One makes nine million tokens a second: enough for all but a tiny model on a fast GPU.
+CUDA_WORKERS = 4
 log = logging.getLogger(__name__)
 
 
@@ -87,10 +89,8 @@ class Trainer:
             model.relation.requires_grad_(False)
             model.pooler.requires_grad_(False)
         fused = self.techniques.fused_optimizer
-        self.optimizer = adamw(
-            model, recipe.learning_rate, recipe.betas, recipe.epsilon, recipe.weight_decay, fused=fused
-        )
-        self.trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.optimizer = adamw(model, recipe.betas, recipe.epsilon, recipe.weight_decay, fused)
+        self.trained = self.optimizer.parameters
         self.micro_tokens = recipe.micro_batch_tokens or (CUDA_TOKENS if device.type == "cuda" else CPU_TOKENS)
         self.half = recipe.precision == "bf16" or (recipe.precision == "auto" and device.type == "cuda")
         self.step, self.tokens, self.seconds = 0, 0, 0.0
@@ -107,17 +107,20 @@ class Trainer:
         """The micro-batches of a step that this rank computes."""
         size = self.recipe.batch_size
         rows = self.corpus.samples(step * size, (step + 1) * size)
-        mine = share(rows, self.world.rank, self.world.size)
+        tokens, world = int(rows.lengths.sum()), self.world
+        parts = pieces(tokens, self.micro_tokens, world.size)
+        shares = [share(rows, part, parts) for part in range(world.rank, parts, world.size)]
         micros = [
-            assemble(part, self.corpus.sources, self.vocabulary, self.recipe.masking)
-            for part in micro_batches(mine, self.micro_tokens)
+            assemble(part, self.corpus.sources, self.vocabulary, self.recipe.masking) for part in shares if len(part)
         ]
         if self.device.type == "cuda":
             micros = [micro.pin() for micro in micros]
-        return Step(micros, int(rows.lengths.sum()))
+        return Step(micros, tokens)
 
-    def _prefetch(self) -> Prefetch[Step]:
-        return Prefetch(self.make_step, self.step, 2 if self.techniques.prefetch else 0)
+    def prefetch(self) -> Prefetch[Step]:
+        """The steps from this one on."""
+        workers = CUDA_WORKERS if self.device.type == "cuda" else 1
+        return Prefetch(self.make_step, self.step, workers + 1 if self.techniques.prefetch else 0, workers)
 
     # State -----------------------------------------------------------------------------------------------------------
 
@@ -162,8 +165,7 @@ class Trainer:
         """The share of training done, the same on all ranks."""
         if self.recipe.steps is not None:
             return self.step / self.recipe.steps
-        elapsed = torch.tensor([self.seconds], device=self.device)
-        return min(float(self.world.largest(elapsed)) / (60 * self.recipe.max_minutes), 1.0)
+        return min(self.world.largest(self.seconds) / (60 * self.recipe.max_minutes), 1.0)
 
     def train(self) -> None:
         """Train to the end.
@@ -175,7 +177,7 @@ class Trainer:
         recipe, began = self.recipe, time.monotonic() - self.seconds
         bar = Progress("pretrain", recipe.steps, "steps")
         bar.resume_at(self.step)
-        data, logged = self._prefetch(), time.monotonic()
+        data, logged = self.prefetch(), time.monotonic()
         self.model.train()
         try:
             while (progress := self.progress()) < 1:
@@ -184,7 +186,7 @@ class Trainer:
                 self.waited += time.monotonic() - waiting
                 while not self.update(step, progress):
                     data.close()
-                    data = self._prefetch()
+                    data = self.prefetch()
                     step = next(data)
                 self.step += 1
                 self.tokens += step.tokens
@@ -216,29 +218,32 @@ class Trainer:
         """One optimizer step; False where memory did not suffice and smaller micro-batches have to be made."""
         recipe, world = self.recipe, self.world
         hidden = sum(len(micro.labels) for micro in step.micros)
-        hidden = world.sum(torch.tensor(float(hidden), device=self.device))
+        # Filled on the device: a number copied there would make the host wait for all work before it.
+        hidden = world.sum(torch.full((), float(hidden), device=self.device))
         sums = torch.zeros(2, device=self.device)
-        try:
-            for micro in step.micros:
-                sums += self.backward(micro.to(self.device), hidden)
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            self._shrink(error)
-            return False
-        except RuntimeError as error:
-            if "can't allocate memory" not in str(error):
-                raise
-            self._shrink(error)
+        failure = self._accumulate(step, hidden, sums)
+        if world.largest(failure is not None):  # on any rank: all make smaller micro-batches, or none does
+            self._shrink(failure or MemoryError("on another rank"))
             return False
         world.sum_gradients(self.trained)
         world.sum(sums)
         norm = torch.nn.utils.clip_grad_norm_(self.trained, recipe.clip)
-        rate = recipe.learning_rate * linear_schedule(self.step, progress, recipe.warmup)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.step()
-        self.optimizer.zero_grad()
+        self.optimizer.step(recipe.learning_rate * linear_schedule(self.step, progress, recipe.warmup))
         self._sums += torch.cat([sums, norm[None]])
         return True
+
+    def _accumulate(self, step: Step, hidden: torch.Tensor, sums: torch.Tensor) -> Exception | None:
+        """Add up the gradients of a step's micro-batches, and their losses; what was raised where memory ran out."""
+        try:
+            for micro in step.micros:
+                sums += self.backward(micro.to(self.device), hidden)
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            return error.with_traceback(None)  # frames would keep the activations alive
+        except RuntimeError as error:
+            if "can't allocate memory" not in str(error):
+                raise
+            return error.with_traceback(None)
+        return None
 
     def backward(self, micro: MicroBatch, hidden: torch.Tensor) -> torch.Tensor:
         """Add the gradients of a micro-batch; its share of both losses [2].
@@ -254,7 +259,7 @@ class Trainer:
         return torch.stack([mlm.detach(), relation.detach()])
 
     def _shrink(self, error: Exception) -> None:
-        self.optimizer.zero_grad()
+        self.optimizer.forget()
         if self.micro_tokens <= SMALLEST:
             raise UserError(
                 f"Memory does not suffice for micro-batches of {self.micro_tokens} tokens ({error}). "
@@ -315,8 +320,7 @@ class Trainer:
 
     def yield_to_signal(self) -> None:
         """Save and raise where any rank was asked to stop."""
-        asked = torch.tensor(float(self.stop.asked), device=self.device) if self.world.size > 1 else None
-        if not (self.stop.asked if asked is None else bool(self.world.largest(asked))):
+        if not self.world.largest(self.stop.asked):
             return
         self.save()
         if self.checkpoints:

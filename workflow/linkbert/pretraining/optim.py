@@ -1,26 +1,27 @@
 """AdamW with BERT's decay groups, and warm-up followed by linear decay."""
 
-import torch
 from torch import nn
 
+from linkbert.optimizer import AdamW
 
-def decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
-    """Parameters in two groups: matrices and embeddings decay; biases and norms do not."""
-    decayed = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    exempt = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
-    return [{"params": decayed, "weight_decay": weight_decay}, {"params": exempt, "weight_decay": 0.0}]
+
+def decay_groups(model: nn.Module, weight_decay: float) -> list[tuple[list[nn.Parameter], float]]:
+    """The trained parameters in two groups: matrices and embeddings decay; biases and norms do not."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    decayed = [parameter for parameter in trained if parameter.ndim > 1]
+    exempt = [parameter for parameter in trained if parameter.ndim <= 1]
+    return [(decayed, weight_decay), (exempt, 0.0)]
 
 
 def adamw(
     model: nn.Module,
-    learning_rate: float,
     betas: tuple[float, float] = (0.9, 0.98),
     epsilon: float = 1e-6,
     weight_decay: float = 0.01,
     fused: bool = True,
-) -> torch.optim.AdamW:
-    """The optimizer of a model, in one kernel for each group where `fused`."""
-    return torch.optim.AdamW(decay_groups(model, weight_decay), learning_rate, betas, epsilon, fused=fused)
+) -> AdamW:
+    """The optimizer of a model."""
+    return AdamW(decay_groups(model, weight_decay), betas, epsilon, fused)
 
 
 def linear_schedule(step: int, progress: float, warmup: float) -> float:

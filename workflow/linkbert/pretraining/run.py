@@ -14,7 +14,7 @@ from linkbert.files import atomic_folder, fingerprint, meta_fingerprint, sha256_
 from linkbert.model.bert import BertForPreTraining, ModelConfig, compile_layers
 from linkbert.model.folder import write_model
 from linkbert.model.weights import load_into, read_config, read_weights
-from linkbert.pretraining.checkpoint import Checkpoints
+from linkbert.pretraining.checkpoint import FORMAT, Checkpoints
 from linkbert.pretraining.data import Corpus, heldout_rows, open_source
 from linkbert.pretraining.distributed import World
 from linkbert.pretraining.evaluation import Heldout
@@ -173,7 +173,7 @@ def _pretrain(name: str, recipe: Recipe, paths: Paths, device: torch.device, wor
     if recipe.compile is True or (recipe.compile == "auto" and device.type == "cuda"):
         compile_layers(model.encoder)
     trained_from = {key: value for key, value in inputs.items() if key != "evaluation"}
-    identity = fingerprint([recipe.identity(), trained_from, STAGE["pretrain"]], 16)
+    identity = fingerprint([recipe.identity(), trained_from, STAGE["pretrain"], FORMAT], 16)
     checkpoints = Checkpoints(paths.checkpoints, identity, recipe.keep)
     if world.rank == 0:
         checkpoints.lock()
@@ -187,6 +187,7 @@ def _pretrain(name: str, recipe: Recipe, paths: Paths, device: torch.device, wor
         try:
             trainer.train()
         except Interrupted:
+            world.wait()  # the first process to leave would end the one that still writes
             log.info("stopped at step %d by a signal, saved; run again to continue", trainer.step)
             return EXIT_RETRY
         if world.rank == 0:
