@@ -9,6 +9,7 @@ from linkbert.documents.sources import Source
 from linkbert.errors import UserError
 
 _PROLOGUE = 1 << 20
+_LARGEST_RECORD = 1 << 26  # bytes without the end of a record: no publisher's record has a tenth of it
 _FIRST_ELEMENT = re.compile(r"<[^\s<>!?/=]")
 _DOCTYPE = re.compile(r"<!DOCTYPE[^\[>]*")
 _ENCODING = re.compile(r"""\A<\?xml[^>]*?\bencoding\s*=\s*["']([^"']*)["']""")
@@ -25,9 +26,10 @@ def elements(
     broken XML raises.
     """
     _check_prologue(source, doctype)
+    bounded = _Bounded(source, where)
     # Entities stay unexpanded and no DTD is loaded; huge_tree lifts the limit of 10 MB for one text.
     events = etree.iterparse(
-        source,
+        bounded,
         events=("end",),
         tag=tags,
         huge_tree=True,
@@ -39,12 +41,30 @@ def elements(
     )
     try:
         for _, element in events:
+            bounded.left = _LARGEST_RECORD
             yield element
     except etree.XMLSyntaxError as error:
         raise UserError(
             f"{source.path}: broken XML {where()}, near byte {source.position:,} of the file ({error.msg}). "
             "The file is truncated or damaged: download it again and compare its checksum."
         ) from None
+
+
+class _Bounded:
+    """What the XML parser reads; refuses a record without an end, of which the tree would fill the memory."""
+
+    def __init__(self, source: Source, where: Callable[[], str]):
+        self.source, self.where, self.left = source, where, _LARGEST_RECORD
+
+    def read(self, count: int) -> bytes:
+        data = self.source.read(count)
+        self.left -= len(data)
+        if self.left < 0:
+            raise UserError(
+                f"{self.source.path}: no record ends within {_LARGEST_RECORD >> 20} MB {self.where()}. "
+                "The file is damaged or of another format."
+            )
+        return data
 
 
 def free(element: etree._Element) -> None:

@@ -15,6 +15,7 @@ from linkbert.progress import Progress
 _FIELDS = {"doc_id", "title", "text", "links"}
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _LARGEST = 2**31 - 1
+_NAMES = 100  # of ignored fields that are counted by name
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,8 @@ def _line(line: bytes, where: str, seen: set[str], options: Options, writer: Wri
         return
     seen.add(doc_id)
     for name in value.keys() - _FIELDS:
-        tally.drop("fields", name)
+        known = f"fields.{name}" in tally.dropped or len(tally.dropped) < _NAMES
+        tally.drop("fields", _SURROGATE.sub("?", name) if known else "others")
     kept: list[LinkRow] = []
     for link in links:
         reason, row = _link(link, len(text))

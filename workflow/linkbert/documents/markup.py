@@ -6,10 +6,13 @@ expression that finds tokens and one loop over them; nothing is scanned twice, w
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 # An invisible separator left by <nowiki/>: it keeps its neighbours from being read together. XML cannot contain it.
 SEPARATOR = "\x03"
+
+# Stands for "[[" from the start, so that no cut can make a link of two brackets, or lose one: the account is exact.
+OPENING = "\x06"
 
 _FORMULA = {"math", "chem", "ce"}
 _OPAQUE = """
@@ -42,8 +45,9 @@ def cut_opaque(text: str, dropped: Counter[str]) -> str:
         if comment:
             found = text.find("-->", end)
             start, end = _comment_span(text, start, len(text) if found < 0 else found + 3)
-            dropped["in_comment"] += text.count("[[", start, end)
+            dropped["in_comment"] += text.count(OPENING, start, end)
         elif closed:
+            dropped["in_tag"] += text.count(OPENING, start, end)
             replacement = SEPARATOR
         else:
             tag = tag.lower()
@@ -55,14 +59,12 @@ def cut_opaque(text: str, dropped: Counter[str]) -> str:
                 continue
             content_start, content_end, end = end, last.start(), last.end()
             if tag == "nowiki":
-                dropped["in_nowiki"] += text.count("[[", content_start, content_end)
+                dropped["in_nowiki"] += text.count(OPENING, start, end)
                 # The separator keeps the start of a line from being read as a list or a heading.
-                content = text[content_start:content_end].translate(_ESCAPED)
+                content = text[content_start:content_end].replace(OPENING, "[[").translate(_ESCAPED)
                 replacement = SEPARATOR + content.replace("\n", "\n" + SEPARATOR)
             else:
-                dropped["in_ref" if tag.startswith("ref") else "in_extension"] += text.count(
-                    "[[", content_start, content_end
-                )
+                dropped["in_ref" if tag.startswith("ref") else "in_extension"] += text.count(OPENING, start, end)
                 if tag in _FORMULA:
                     formulas += 1
                     replacement = f"formula&#95;{formulas}"
@@ -90,8 +92,9 @@ def _comment_span(text: str, start: int, end: int) -> tuple[int, int]:
 INLINE_TEMPLATES = {
     "lang": "{2}", "lang-*": "{1}", "transl": "{-1}", "transliteration": "{-1}", "nowrap": "{1}", "nobr": "{1}",
     "nobreak": "{1}", "small": "{1}", "smaller": "{1}", "big": "{1}", "abbr": "{1}", "tooltip": "{1}",
-    "convert": "{1} {2}", "cvt": "{1} {2}", "as of": "As of {1}", "circa": "c. {1}", "c.": "c. {1}", "quote": "{1}",
-    "blockquote": "{1}", "cquote": "{1}", "us$": "US${1}", "gbp": "£{1}", "£": "£{1}", "€": "€{1}", "frac": "{1}/{2}",
+    "convert": "{1} {2}", "cvt": "{1} {2}", "as of": "As of {1}", "circa": "c. {1}", "c.": "c. {1}",
+    "quote": "{1}{text}", "blockquote": "{1}{text}", "cquote": "{1}{text}{quote}", "us$": "US${1}", "gbp": "£{1}",
+    "£": "£{1}", "€": "€{1}", "frac": "{1}/{2}", "chem": "{1}{2}{3}{4}{5}{6}{7}{8}", "chem2": "{1}",
     "sup": "{1}", "sub": "{1}", "ill": "{1}", "interlanguage link": "{1}", "sic": "{1}", "val": "{1}",
     "angle bracket": "⟨{1}⟩", "angbr": "⟨{1}⟩", "keypress": "{1}", "em": "{1}", "strong": "{1}",
     "visible anchor": "{1}", "vanchor": "{1}", "formatnum": "{1}", "nihongo": "{1}", "uss": "USS {1}",
@@ -102,11 +105,10 @@ INLINE_TEMPLATES = {
     "times": "×", "sdash": " – ",
 }  # fmt: skip
 
-_BRACES = re.compile(r"\{\{+|\}\}+")
 _PARAMETER = re.compile(r"\{(-?\w+)\}")
 _NAMED = re.compile(r"\s*([\w -]{1,40}?)\s*=(.*)", re.DOTALL)
 # A bar that is not inside a link.
-_BAR = re.compile(r"\|(?![^\[\]]*\]\])")
+_BAR = re.compile(rf"\|(?![^\[\]{OPENING}]*\]\])")
 _LONGEST_INLINE = 4000  # characters: beyond, a template is no inline text; it also bounds the look-ahead of _BAR
 _DEEPEST_INLINE = 40  # MediaWiki's own limit is of this size
 
@@ -116,42 +118,44 @@ def cut_templates(text: str, dropped: Counter[str], inline: Mapping[str, str] = 
 
     Braces without a partner are removed, what they enclose stays.
     """
-    if "{{" not in text:
-        return text.replace("}}", "") if "}}" in text else text
     pieces: list[str] = []
-    open_braces: list[tuple[int, list[str]]] = []
-    position = 0
-    for match in _BRACES.finditer(text):
-        start, end = match.span()
-        pieces.append(text[position:start])
-        position = end
-        count = end - start
-        if text[start] == "{":
-            open_braces.append((count, pieces))
-            pieces = []
+    opened: list[tuple[int, int]] = []  # of each run of opening braces their number, and the pieces before it
+    for opening, inside in _runs(text, "{{"):
+        if opening:
+            opened.append((opening, len(pieces)))
+        if "}}" not in inside:
+            pieces.append(inside)
             continue
-        while count >= 2 and open_braces:
-            opened, outer = open_braces.pop()
-            taken = min(opened, count, 3)
-            depth = len(open_braces)
-            rendered = _render("".join(pieces), taken, depth, dropped, inline)
-            count -= taken
-            opened -= taken
-            if opened >= 2:
-                open_braces.append((opened, outer))
-                pieces = [rendered]
-            else:
-                outer += ("{" * opened, rendered)
-                pieces = outer
-        if count == 1:
-            pieces.append("}")
-    pieces.append(text[position:])
-    unclosed = [piece for _, outer in open_braces for piece in outer]
-    return "".join(unclosed + pieces)
+        for closing, after in _runs(inside, "}}"):
+            while closing >= 2 and opened:
+                waiting, start = opened.pop()
+                taken = min(waiting, closing, 3)
+                pieces[start:] = [_render("".join(pieces[start:]), taken, len(opened), dropped, inline)]
+                closing -= taken
+                waiting -= taken
+                if waiting >= 2:
+                    opened.append((waiting, start))
+                elif waiting:
+                    pieces.insert(start, "{")
+            pieces.append("}" + after if closing == 1 else after)
+    return "".join(pieces)
+
+
+def _runs(text: str, pair: str) -> Iterator[tuple[int, str]]:
+    """0 and the text before the first run of two or more braces, then the length of each run and the text after it."""
+    before, *rest = text.split(pair)
+    yield 0, before
+    length = 0
+    for number, piece in enumerate(rest, start=1):
+        length += 2
+        if piece or number == len(rest):
+            odd = piece[:1] == pair[0]
+            yield length + odd, piece[1:] if odd else piece
+            length = 0
 
 
 def _render(body: str, braces: int, depth: int, dropped: Counter[str], inline: Mapping[str, str]) -> str:
-    links = body.count("[[")
+    links = body.count(OPENING)
     rendered = ""
     if braces == 2 and len(body) < _LONGEST_INLINE and depth < _DEEPEST_INLINE:
         name = body[: body.find("|")] if "|" in body else body
@@ -162,7 +166,7 @@ def _render(body: str, braces: int, depth: int, dropped: Counter[str], inline: M
             if known in inline:
                 rendered = _fill(inline[known], body)
                 break
-    dropped["in_template"] += links - rendered.count("[[")
+    dropped["in_template"] += links - rendered.count(OPENING)
     return rendered
 
 
@@ -180,32 +184,33 @@ def _fill(pattern: str, body: str) -> str:
     return _PARAMETER.sub(lambda match: values.get(match[1], ""), pattern)
 
 
-_TABLE = re.compile(r"^[ \t:*#;]*(?:(\{\|)|(\|\})(?!\}))|<(/?)table\b[^<>]*>", re.IGNORECASE | re.MULTILINE)
+_WIKI_TABLE = re.compile(r"\n[ \t:*#;]*(?:(\{\|)|\|\}(?!\}))")
+_HTML_TABLE = re.compile(r"<(?:(table)|/table)\b[^<>]*>", re.IGNORECASE)
 
 
 def cut_tables(text: str, dropped: Counter[str]) -> str:
     """Without wiki tables and HTML tables, nested or not. An opening without an end cuts nothing."""
-    if "{|" not in text and "<table" not in text.lower():
-        return text
+    text = "\n" + text  # so that every line begins alike
+    wiki = list(_WIKI_TABLE.finditer(text)) if "{|" in text else []
+    html = list(_HTML_TABLE.finditer(text)) if "<" in text else []
     regions: list[tuple[int, int]] = []
-    opened: list[tuple[str, int]] = []
-    waiting = Counter[str]()
-    for match in _TABLE.finditer(text):
-        wiki = match[3] is None
-        kind = "wiki" if wiki else "html"
-        if match[1] if wiki else not match[3]:
-            opened.append((kind, match.start()))
+    opened: list[tuple[re.Pattern[str], int]] = []
+    waiting = Counter[re.Pattern[str]]()
+    for match in sorted(wiki + html, key=re.Match.start):
+        kind = match.re
+        if match[1]:
+            opened.append((kind, match.start() + (kind is _WIKI_TABLE)))
             waiting[kind] += 1
         elif waiting[kind]:
             while True:
                 other, start = opened.pop()
                 waiting[other] -= 1
-                if other == kind:
+                if other is kind:
                     break
             while regions and regions[-1][0] >= start:
                 regions.pop()
             regions.append((start, match.end()))
-    return cut_regions(text, regions, lambda start, end: dropped.update(in_table=text.count("[[", start, end)))
+    return cut_regions(text, regions, lambda start, end: dropped.update(in_table=text.count(OPENING, start, end)))[1:]
 
 
 def cut_regions(text: str, regions: list[tuple[int, int]], told: Callable[[int, int], None]) -> str:

@@ -96,7 +96,7 @@ class _Taker:
         self.tally.counts["links_found"] += links
         if reason := self._not_an_article(site, page):
             self._drop(reason, links)
-        elif target := page.redirect or _redirect(text):
+        elif target := page.redirect or declared_redirect(text):
             kind, target = site.resolve(target)
             if kind == "page":
                 self.writer.redirect(site.title(page.title), target)
@@ -133,7 +133,8 @@ class _Taker:
         self.tally.drop("links", "in_dropped_page", links)
 
 
-def _redirect(text: str) -> str | None:
+def declared_redirect(text: str) -> str | None:
+    """The target of a page that is a redirect, as it is written there."""
     match = _REDIRECT.match(text)
     return match[1] if match else None
 
@@ -170,7 +171,7 @@ def read_pages(source: Source, namespaces: dict[str, int] | None = None) -> Iter
             last, number = values.get("title") or "", number + 1
             namespace = values.get("ns")
             free(element)
-            yield site, RawPage(last, int(namespace) if namespace else None, target, text, model)
+            yield site, RawPage(last, _number(namespace) if namespace else None, target, text, model)
             text, model = None, ""
         elif element.getparent() is None:
             return
@@ -181,6 +182,14 @@ def _name(tag: str) -> str:
     return tag.rpartition("}")[2]
 
 
+def _number(text: str | None) -> int:
+    """The number of a namespace; -1, which is never an article's, where it is none."""
+    try:
+        return int(text or "0")
+    except ValueError:
+        return -1
+
+
 def _children(element) -> dict[str, str | None]:
     return {_name(child.tag): child.text or "" for child in element}
 
@@ -188,5 +197,5 @@ def _children(element) -> dict[str, str | None]:
 def _site(siteinfo, extra: dict[str, int]) -> Site:
     root = siteinfo.getparent()
     language = root.get("{http://www.w3.org/XML/1998/namespace}lang", "en") if root is not None else "en"
-    names = {item.text or "": int(item.get("key", "0")) for item in siteinfo.iterfind("{*}namespaces/{*}namespace")}
+    names = {item.text or "": _number(item.get("key")) for item in siteinfo.iterfind("{*}namespaces/{*}namespace")}
     return Site(language, names | extra, siteinfo.findtext("{*}case", "first-letter") != "case-sensitive")

@@ -12,6 +12,8 @@ from linkbert.errors import UserError
 _BLOCK = 1 << 16
 _PIECE = 1 << 20  # decompressed bytes held at once, whatever the ratio of compression
 
+_LONGEST_LINE = 1 << 26
+
 _KNOWN = {b"BZh": "bz2", b"\x1f\x8b": "gzip"}
 _UNSUPPORTED = {b"7z\xbc\xaf": "7-Zip", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ": "xz", b"PK\x03\x04": "zip"}
 
@@ -137,8 +139,17 @@ def compression(path: Path) -> str | None:
 
 
 def lines(source: Source) -> Iterator[bytes]:
-    """The lines of a source, each with its end of line."""
-    return iter(io.BufferedReader(source, _PIECE))
+    """The lines of a source, each with its end of line. One beyond all measure is refused: it would fill the memory."""
+    read = io.BufferedReader(source, _PIECE).readline
+    number = 0
+    while line := read(_LONGEST_LINE):
+        number += 1
+        if len(line) == _LONGEST_LINE:
+            raise UserError(
+                f"{source.path}: line {number:,} is longer than {_LONGEST_LINE >> 20} MB. "
+                "The file is damaged or of another format: one document, or one paragraph, is expected a line."
+            )
+        yield line
 
 
 def files_of(paths: Sequence[Path], shard: int, shards: int, cut: Callable[[Path], str] | None = None) -> list[Path]:

@@ -52,7 +52,12 @@ PROJECTS = frozenset(_PROJECTS.split())
 _SPACE = re.compile(r"[ _\t\r\n\xa0\u1680\u180e\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
 _DIRECTION = re.compile(r"[\u200e\u200f\u202a-\u202e]")
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
-_ILLEGAL = re.compile(r"[<>\[\]{}|\x00-\x1f\x7f\ufffd]|\A\.{1,2}(?:/|\Z)|/\.{1,2}(?:/|\Z)|\A[a-z]+://")
+_WORD = r"[^\s_#%&/:<>\[\]{}|\x00-\x1f\x7f-\x9f\u180e\u200e\u200f\u202a-\u202e\ufffd]+"
+_ILLEGAL = re.compile(r"[<>\[\]{}|\x00-\x1f\x7f\ufffd]|\A\.{1,2}(?:/|\Z)|/\.{1,2}(?:/|\Z)")
+_URL = re.compile(r"\s*:?\s*[a-z][a-z+.-]*://", re.IGNORECASE)
+# Most targets: words with single spaces and nothing that could mean something, short enough in any script.
+_ORDINARY = re.compile(rf"(?!\.){_WORD}(?: {_WORD})*")
+_LONGEST_ORDINARY = 60
 _ENTITY = re.compile(r"&(?:#(\d{1,7})|#[xX]([0-9a-fA-F]{1,6})|([A-Za-z][A-Za-z0-9]{1,31}));")
 _LONGEST_TITLE = 255  # bytes
 
@@ -106,11 +111,17 @@ class Site:
         """``resolve(target) -> (kind, title)`` for what stands before the bar of a link, with a bounded cache.
 
         Kinds: ``page`` (title is its normal form), ``file``, ``category``, ``interlanguage``, ``interwiki``,
-        ``namespace`` (shown, but not an article), ``section_only``, ``empty``, ``invalid``.
+        ``namespace`` (shown, but not an article), ``section_only``, ``external``, ``empty``, ``invalid``.
         """
         return lru_cache(maxsize=1 << 16)(self._resolve)
 
     def _resolve(self, target: str) -> tuple[str, str]:
+        if len(target) <= _LONGEST_ORDINARY and _ORDINARY.fullmatch(target):
+            return "page", self._capital(target) if self.first_letter else target
+        if "\n" in target:
+            return "invalid", ""
+        if "://" in target and _URL.match(target):
+            return "external", ""
         name = _plain(_percent_decoded(unescape(target)))
         page, anchor, _ = name.partition("#")
         page = page.strip()
@@ -148,4 +159,4 @@ def _plain(name: str) -> str:
 def _percent_decoded(name: str) -> str:
     if "%" not in name or not _PERCENT.search(name):
         return name
-    return unquote_to_bytes(name).decode("utf-8", "replace")
+    return unquote_to_bytes(name.encode("utf-8", "surrogatepass")).decode("utf-8", "replace")

@@ -1,7 +1,7 @@
 """``documents.parquet`` and ``redirects.parquet``, written as a stream with bounded row groups."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,14 +45,20 @@ class Writer:
         self.folder, self.tally = folder, tally
         self._documents = pq.ParquetWriter(folder / "documents.parquet", DOCUMENTS, compression="zstd")
         self._redirects = pq.ParquetWriter(folder / "redirects.parquet", REDIRECTS, compression="zstd")
-        self._rows: list[tuple[str, str, str, Sequence[LinkRow]]] = []
+        self._rows: list[tuple[str, str, str]] = []
+        # Links by column, with the number of links after each document: no object of a link outlives its document.
+        self._links: tuple[list, list, list] = ([], [], [])
+        self._offsets = [0]
         self._pairs: list[tuple[str, str]] = []
         self._characters = 0
         for name in ("documents", "redirects", "links", "links_with_offsets", "characters"):
             tally.counts[name] += 0
 
     def document(self, doc_id: str, title: str, text: str, links: Sequence[LinkRow] = ()) -> None:
-        self._rows.append((doc_id, title, text, links))
+        self._rows.append((doc_id, title, text))
+        for column, values in zip(self._links, zip(*links, strict=True), strict=False):
+            column.extend(values)
+        self._offsets.append(len(self._links[0]))
         self._characters += len(text)
         counts = self.tally.counts
         counts["documents"] += 1
@@ -80,26 +86,15 @@ class Writer:
 
     def _flush_documents(self) -> None:
         if self._rows:
-            doc_ids, titles, texts, links = zip(*self._rows, strict=True)
-            columns = [pa.array(column, pa.string()) for column in (doc_ids, titles, texts)]
-            self._documents.write_table(pa.Table.from_arrays([*columns, _link_column(links)], schema=DOCUMENTS))
-            self._rows, self._characters = [], 0
+            columns = [pa.array(column, pa.string()) for column in zip(*self._rows, strict=True)]
+            links = [pa.array(column, field.type) for column, field in zip(self._links, LINK, strict=True)]
+            offsets = pa.array(self._offsets, pa.int32())
+            columns.append(pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays(links, fields=list(LINK))))
+            self._documents.write_table(pa.Table.from_arrays(columns, schema=DOCUMENTS))
+            self._rows, self._links, self._offsets, self._characters = [], ([], [], []), [0], 0
 
     def _flush_redirects(self) -> None:
         if self._pairs:
             columns = [pa.array(column, pa.string()) for column in zip(*self._pairs, strict=True)]
             self._redirects.write_table(pa.Table.from_arrays(columns, schema=REDIRECTS))
             self._pairs = []
-
-
-def _link_column(documents: Iterable[Sequence[LinkRow]]) -> pa.ListArray:
-    offsets = [0]
-    flat: list[LinkRow] = []
-    for links in documents:
-        flat.extend(links)
-        offsets.append(len(flat))
-    columns = zip(*flat, strict=True) if flat else ((), (), ())
-    arrays = [pa.array(column, kind.type) for column, kind in zip(columns, LINK, strict=True)]
-    return pa.ListArray.from_arrays(
-        pa.array(offsets, pa.int32()), pa.StructArray.from_arrays(arrays, fields=list(LINK))
-    )
