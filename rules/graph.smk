@@ -13,13 +13,14 @@ rule build_graph:
         "<results>/benchmarks/build_graph/{corpus}-{links}.tsv"
     conda:
         "../envs/data.yaml"
-    threads: 8
+    threads: hardware.threads("build_graph")
     resources:
-        mem_mb=64000,
-        runtime="12h",
+        mem_mb=hardware.mem_mb("build_graph"),
+        runtime=hardware.runtime("build_graph"),
     params:
         stage=STAGE["graph"],
         neighbors=config["graph"]["neighbors"],
+        search=plan.search_arguments,
         seed=config["seed"],
         like=lambda wildcards, input: f"--like {input.like}" if input.like else "",
     shell:
@@ -28,6 +29,7 @@ rule build_graph:
         --links {wildcards.links} \\
         --documents {input.documents} \\
         --neighbors {params.neighbors} \\
+        {params.search} \\
         {params.like} \\
         --seed {params.seed} \\
         --threads {threads} \\

@@ -8,7 +8,7 @@ Example:
 import argparse
 from pathlib import Path
 
-from linkbert.command import run
+from linkbert.command import json_or_file, run
 from linkbert.graph.build import KINDS, build_graph
 
 
@@ -19,6 +19,7 @@ def main(arguments: list[str] | None = None) -> int | None:
     parser.add_argument(
         "--neighbors", type=int, default=5, help="tfidf: edges of each document (default 5, the paper's)"
     )
+    parser.add_argument("--search", type=json_or_file, help="tfidf: settings of the search as JSON, or a file of them")
     parser.add_argument("--like", type=Path, help="random: the graph whose out-degrees are taken")
     parser.add_argument("--seed", type=int, default=0, help="random: seed of the targets")
     parser.add_argument("--threads", type=int, default=1)
@@ -29,6 +30,7 @@ def main(arguments: list[str] | None = None) -> int | None:
         options.documents,
         options.output,
         neighbors=options.neighbors,
+        search=options.search,
         like=options.like,
         seed=options.seed,
         threads=options.threads,

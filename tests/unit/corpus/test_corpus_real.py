@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from linkbert.files import read_meta
 from linkbert.graph import Graph
 from linkbert.graph.build import build_graph
 from linkbert.instances.audit import audit
@@ -51,6 +52,8 @@ def test_wikipedia_for_schools(real: Path, tmp_path: Path, documents) -> None:
     ids = {row[0] for row in rows}
     inside = {(row[0], target) for row in rows for target, *_ in row[2] if target in ids and target != row[0]}
     assert len(Graph.load(tmp_path / "graph").pairs) == len(inside)
+    build_graph("tfidf", [folder], tmp_path / "tfidf", search={"exact": 0})
+    assert read_meta(tmp_path / "tfidf")["recall"] > 0.97
     common = {"length": 512, "seed": 1, "heldout": 0.1}
     for name, more in (("train", {}), ("held", {"heldout_only": True})):
         arguments = (tmp_path / "tokens", tmp_path / "graph", Sampling(), tmp_path / "tokenizer", tmp_path / name)

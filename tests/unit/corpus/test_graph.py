@@ -1,18 +1,22 @@
 """Graphs: links resolved by hand, random links that keep what they promise, reports that count right."""
 
 import json
+import random
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import build_graph as script
+import report_graph as report_script
 from linkbert.errors import UserError
 from linkbert.files import read_meta
 from linkbert.graph import Graph
 from linkbert.graph.build import build_graph
 from linkbert.graph.links import LOOP, UNRESOLVED, Resolver
+from linkbert.graph.names import Names, digests
 from linkbert.graph.random import random_graph
+from linkbert.graph.report import describe_graph
 
 
 def edges(graph: Graph) -> list[tuple[int, int, int]]:
@@ -76,19 +80,63 @@ def test_every_reason_by_hand(tmp_path: Path, documents) -> None:
 
 
 def test_resolution_order() -> None:
-    resolve = Resolver(["Apple", "pear", "Pear"], [("apple", "Pear"), ("Pear", "Apple"), ("Self", "Self")])
-    assert resolve("Apple") == 0
-    assert resolve("apple") == 2  # an exact redirect comes before the capital form
-    assert resolve("pear") == 1
-    assert resolve("Pear") == 2  # a document comes before a redirect of its name
-    assert resolve("Self") == resolve("self") == LOOP
-    assert resolve("") == resolve(None) == resolve("quince") == UNRESOLVED
+    redirects = [("apple", "Pear"), ("Pear", "Apple"), ("Self", "Self"), ("Void", "")]
+    resolve = Resolver(["Apple", "pear", "Pear"], redirects)
+    assert resolve(["Apple"]).tolist() == [0]
+    assert resolve(["apple"]).tolist() == [2]  # an exact redirect comes before the capital form
+    assert resolve(["pear", "Pear"]).tolist() == [1, 2]  # a document comes before a redirect of its name
+    assert resolve(["Self", "self"]).tolist() == [LOOP, LOOP]
+    assert resolve(["", None, "quince", "Void", "void"]).tolist() == [UNRESOLVED] * 5
+    assert resolve([]).tolist() == []
 
 
 def test_a_long_chain_of_redirects() -> None:
     size = 5000
-    resolve = Resolver(["end"], [(str(i), str(i + 1)) for i in range(size)] + [(str(size), "end")])
-    assert {resolve(str(i)) for i in range(size)} == {0}
+    pairs = [(str(i), str(i + 1)) for i in range(size)]
+    resolve = Resolver(["end"], [*pairs, (str(size), "end")])
+    assert set(resolve([str(i) for i in range(size)]).tolist()) == {0}
+    resolve = Resolver(["end"], [*pairs, (str(size), "0")])
+    assert set(resolve([str(i) for i in range(size)]).tolist()) == {LOOP}
+    assert resolve.counts["redirects_in_loops"] == size + 1
+
+
+def test_resolution_equals_a_dictionary() -> None:
+    dice = random.Random(7)
+    letters = ["a", "A", "b", "B", "aa", "Aa", "AA", "ba", "Ba", "é", "É", "ß", "x", "X", "y", "Y", "1", ""]
+
+    def slow(name: str, documents: dict[str, int], redirects: dict[str, str]) -> int:
+        seen = set()
+        while name:
+            if name in seen:
+                return LOOP
+            seen.add(name)
+            large = name[0].upper() + name[1:]
+            for known in (name, large):
+                if known in documents and (known == name or name not in redirects):
+                    return documents[known]
+            name = redirects.get(name) or redirects.get(large)
+        return UNRESOLVED
+
+    for _ in range(200):
+        ids = [dice.choice(letters[:-1]) for _ in range(dice.randrange(6))]
+        pairs = [(dice.choice(letters[:-1]), dice.choice(letters[:-1])) for _ in range(dice.randrange(8))]
+        documents, redirects = {}, {}
+        for number, name in enumerate(ids):
+            documents.setdefault(name, number)
+        for source, target in pairs:
+            redirects.setdefault(source, target)
+        assert Resolver(ids, pairs)(letters).tolist() == [slow(name, documents, redirects) for name in letters]
+
+
+def test_names_that_share_half_a_digest_are_told_apart() -> None:
+    found = digests(["a", "b", "c", "a"])
+    found["key"][:3] = 5
+    found["key"][3] = 5
+    names = Names(found)
+    assert names.find(found).tolist() == [0, 1, 2, 0]
+    other = digests(["d"])
+    other["key"] = 5
+    assert names.find(other).tolist() == [-1]
 
 
 def test_citations_are_edges_of_whole_documents(tmp_path: Path, documents) -> None:
@@ -164,10 +212,8 @@ def test_report(world) -> None:
 
 
 def test_components() -> None:
-    from linkbert.graph.report import describe_graph
-
     graph = Graph.from_edges(6, np.array([0, 1, 4]), np.array([1, 2, 3]), np.full(3, -1))
-    report = describe_graph(graph, list("abcdef"))
+    report = describe_graph(graph)
     assert (report["components"], report["share_in_largest_component"]) == (3, 0.5)
     assert report["share_with_a_link"] == 0.5
     assert report["out_degree"] == {"0": 3, "1": 3}
@@ -190,3 +236,28 @@ def test_mistakes_are_told(world, tmp_path: Path, documents) -> None:
     np.save(tmp_path / "g" / "link.npy", np.zeros(1, np.int64))
     with pytest.raises(UserError, match="do not fit"):
         Graph.load(tmp_path / "g")
+
+
+def test_a_report_with_a_figure(world, tmp_path: Path) -> None:
+    report_script.main(["--graph", str(world.graph), "--output", str(tmp_path / "reports" / "enwiki.v2")])
+    graph = Graph.load(world.graph)
+    assert sorted(path.name for path in (tmp_path / "reports").iterdir()) == [
+        f"enwiki.v2.{suffix}" for suffix in ("json", "md", "png", "svg")
+    ]
+    report = json.loads((tmp_path / "reports" / "enwiki.v2.json").read_text())
+    assert report["edges"] == len(graph.indices) == report["counts"]["links"] - sum(report["dropped"].values())
+    page = (tmp_path / "reports" / "enwiki.v2.md").read_text()
+    assert f"| all | {report['counts']['links']:,} | |" in page
+    assert "![degrees](enwiki.v2.svg)" in page
+    build_graph("tfidf", world.documents, tmp_path / "tfidf", search={"exact": 0, "postings": 7})
+    build_graph("hyperlink", world.documents[:1], tmp_path / "half")
+    for name, text in (("tfidf", "7 postings"), ("half", "no document of this name")):
+        report_script.main(["--graph", str(tmp_path / name), "--output", str(tmp_path / "reports" / name)])
+        assert text in (tmp_path / "reports" / f"{name}.md").read_text()
+
+
+def test_a_report_of_a_graph_without_edges(tmp_path: Path, documents) -> None:
+    folder = documents(tmp_path / "0", [("a", "x", []), ("b", "y", [])])
+    build_graph("hyperlink", [folder], tmp_path / "graph")
+    report_script.main(["--graph", str(tmp_path / "graph"), "--output", str(tmp_path / "report")])
+    assert "0 edges" in (tmp_path / "report.md").read_text()

@@ -8,10 +8,12 @@ from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 
+from linkbert.errors import UserError
 from linkbert.files import read_meta
 from linkbert.graph import Graph
 from linkbert.graph.build import build_graph
-from linkbert.graph.tfidf import nearest, weights
+from linkbert.graph.nearest import Search, heaviest, nearest
+from linkbert.graph.tfidf import weights
 
 
 def cosines(texts: list[str]) -> np.ndarray:
@@ -31,7 +33,7 @@ def test_equal_to_brute_force(world) -> None:
     texts = [text for _, text, _ in world.rows]
     similarity = cosines(texts)
     found = nearest(weights([texts[:70], texts[70:]]), 5)
-    assert found.recall == 1.0
+    assert (found.exact, found.recall) == (True, 1.0)
     for number in range(len(texts)):
         row = slice(found.indptr[number], found.indptr[number + 1])
         best = np.sort(similarity[number])[::-1][:5]
@@ -49,7 +51,15 @@ def test_a_graph_of_two_themes(tmp_path: Path, documents, world) -> None:
     assert rows == [[1, 2], [0, 2], [0, 1], [4], [3], [], []]
     assert set(graph.link.tolist()) == {-1}
     meta = read_meta(tmp_path / "graph")
-    assert (meta["recall"], meta["parameters"]) == (1.0, {"links": "tfidf", "neighbors": 2})
+    assert (meta["recall"], meta["search"]) == (1.0, "all pairs")
+    build_graph("tfidf", [folder], tmp_path / "indexed", neighbors=2, search={"exact": 0, "words": 9})
+    indexed = Graph.load(tmp_path / "indexed")
+    assert indexed.indices.tolist() == graph.indices.tolist()
+    assert indexed.meta["search"] == {"exact": 0, "words": 9, "postings": 500, "candidates": 50}
+    with pytest.raises(UserError, match="Did you mean 'postings'"):
+        build_graph("tfidf", [folder], tmp_path / "x", search={"posting": 5})
+    with pytest.raises(UserError, match="words is 0"):
+        build_graph("tfidf", [folder], tmp_path / "x", search={"words": 0})
 
 
 def test_ties_go_to_the_lower_number() -> None:
@@ -58,27 +68,46 @@ def test_ties_go_to_the_lower_number() -> None:
     assert found.indices.reshape(6, 3).tolist() == [[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2], [0, 1, 2], [0, 1, 2]]
 
 
-def test_blocks_and_threads_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("search", [Search(), Search(exact=0, words=9, postings=20, candidates=20)])
+def test_blocks_and_threads_do_not_show(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
     matrix = random_rows(300, 500)
-    whole = nearest(matrix, 5)
-    monkeypatch.setattr("linkbert.graph.tfidf._BLOCK", 2000)
-    parts = nearest(matrix, 5, threads=2)
+    whole = nearest(matrix, 5, search=search)
+    monkeypatch.setattr("linkbert.graph.nearest._BLOCK", 2000)
+    parts = nearest(matrix, 5, threads=2, search=search)
     assert whole.indices.tolist() == parts.indices.tolist()
     assert whole.cosine.tolist() == parts.cosine.tolist()
+    assert whole.recall == parts.recall
 
 
-def test_pruned_search_states_its_recall() -> None:
+def test_the_index_states_its_recall() -> None:
     matrix = random_rows(400, 300)
     exact = nearest(matrix, 5)
-    pruned = nearest(matrix, 5, work=2e4)
-    assert exact.query_words == 0 < pruned.query_words < 15
-    rows = zip(np.split(exact.indices, exact.indptr[1:-1]), np.split(pruned.indices, pruned.indptr[1:-1]), strict=True)
+    indexed = nearest(matrix, 5, search=Search(exact=0, words=6, postings=10, candidates=10))
+    assert (exact.exact, indexed.exact) == (True, False)
+    rows = zip(
+        np.split(exact.indices, exact.indptr[1:-1]), np.split(indexed.indices, indexed.indptr[1:-1]), strict=True
+    )
     true = np.mean([len(np.intersect1d(a, b)) / len(a) for a, b in rows])
     assert 0.4 < true < 1
-    assert pruned.recall == pytest.approx(true, abs=0.05)  # measured on half of the rows
+    assert indexed.recall == pytest.approx(true, abs=0.05)  # measured on half of the rows
     similarity = (matrix @ matrix.T).toarray()
-    source = np.repeat(np.arange(400), np.diff(pruned.indptr))
-    assert pruned.cosine == pytest.approx(similarity[source, pruned.indices], abs=1e-5)
+    source = np.repeat(np.arange(400), np.diff(indexed.indptr))
+    assert indexed.cosine == pytest.approx(similarity[source, indexed.indices], abs=1e-5)
+
+
+def test_an_index_of_everything_is_exact() -> None:
+    matrix = random_rows(200, 150)
+    exact = nearest(matrix, 5)
+    indexed = nearest(matrix, 5, search=Search(exact=0, words=150, postings=200, candidates=200))
+    assert indexed.recall == 1.0
+    assert indexed.cosine == pytest.approx(exact.cosine, abs=1e-6)
+
+
+def test_heaviest_entries_of_rows() -> None:
+    matrix = sparse.csr_matrix(np.array([[3, 5, 3, 3, 0], [0, 0, 1, 0, 2], [9, 8, 7, 6, 5]], np.float32))
+    assert heaviest(matrix, 2).toarray().tolist() == [[3, 5, 0, 0, 0], [0, 0, 1, 0, 2], [9, 8, 0, 0, 0]]
+    some = heaviest(matrix, np.array([1, 1, 4]))
+    assert some.toarray().tolist() == [[0, 5, 0, 0, 0], [0, 0, 0, 0, 2], [9, 8, 7, 6, 0]]
 
 
 def test_worker_processes_count_the_same_words(world) -> None:

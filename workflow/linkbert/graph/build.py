@@ -1,6 +1,7 @@
 """From document folders to a graph folder."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ from linkbert.files import atomic_folder, meta_fingerprint, write_json, write_me
 from linkbert.graph.csr import Graph
 from linkbert.graph.links import link_graph
 from linkbert.graph.random import random_graph
-from linkbert.graph.report import describe_graph, graph_markdown
-from linkbert.text.corpus import batches, fingerprints
+from linkbert.graph.report import describe_graph, graph_markdown, most_linked
+from linkbert.text.corpus import fingerprints, titles_of
 
 KINDS = ("hyperlink", "citation", "tfidf", "random")
 
@@ -21,11 +22,15 @@ def build_graph(
     output: str | Path,
     *,
     neighbors: int = 5,
+    search: Mapping[str, Any] | None = None,
     like: str | Path | None = None,
     seed: int = 0,
     threads: int = 1,
 ) -> Graph:
-    """Build a graph of one of `KINDS` and write it with its report. `like` is the graph that random links imitate."""
+    """Build a graph of one of `KINDS` and write it with its report. `like` is the graph that random links imitate.
+
+    `search`: settings of `linkbert.graph.nearest.Search`, for TF-IDF neighbors.
+    """
     if links not in KINDS:
         raise unknown("build_graph", "kind of links", links, KINDS)
     inputs: dict[str, Any] = {"documents": fingerprints(documents)}
@@ -39,10 +44,12 @@ def build_graph(
         if neighbors < 1:
             raise UserError(f"--neighbors {neighbors}: at least one neighbor is needed.")
         # Imported here: sklearn takes a second to load, and only this kind of graph needs it.
+        from linkbert.graph.nearest import Search
         from linkbert.graph.tfidf import tfidf_graph
 
-        graph, facts = tfidf_graph(documents, neighbors, threads)
-        parameters["neighbors"] = neighbors
+        how = Search.from_json(search or {})
+        graph, facts = tfidf_graph(documents, neighbors, threads, how)
+        parameters |= {"neighbors": neighbors, "search": asdict(how)}
     else:
         if like is None:
             raise UserError("random links need --like: the folder of the graph whose out-degrees they take.")
@@ -54,17 +61,16 @@ def build_graph(
         graph, dropped = random_graph(original, seed)
         inputs["like"] = meta_fingerprint(like)
         parameters["seed"] = seed
-    titles = [
-        title or doc_id
-        for batch in batches(documents, ["doc_id", "title"], 8192)
-        for title, doc_id in zip(batch["title"].to_pylist(), batch["doc_id"].to_pylist(), strict=True)
+    report = describe_graph(graph)
+    report["most_linked"] = [
+        {"title": title, "in_degree": int(graph.in_degree[number])}
+        for number, title in titles_of(documents, most_linked(graph)).items()
     ]
-    report = describe_graph(graph, titles)
     counts = {"documents": report["documents"], "edges": report["edges"]} | counts
     counts |= {name: report[name] for name in ("anchored_edges", "distinct_edges")}
     with atomic_folder(output) as folder:
         graph.save(folder)
         write_json(folder / "report.json", {"links": links, **report, "dropped": dropped, **facts})
-        (folder / "report.md").write_text(graph_markdown(links, report, dropped), encoding="utf-8")
+        (folder / "report.md").write_text(graph_markdown(links, report, counts, dropped, facts), encoding="utf-8")
         write_meta(folder, "graph", inputs=inputs, parameters=parameters, counts=counts, dropped=dropped, **facts)
     return graph

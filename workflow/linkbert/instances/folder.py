@@ -10,6 +10,7 @@ import numpy as np
 from linkbert.errors import UserError
 from linkbert.files import atomic_folder, meta_fingerprint, write_meta
 from linkbert.graph import Graph
+from linkbert.graph.report import histogram
 from linkbert.instances.format import LINKED, RELATIONS, Sampling, describe
 from linkbert.instances.heldout import held_out
 from linkbert.instances.sampling import Sampler, summarize
@@ -109,7 +110,8 @@ def link_diversity(sampler: Sampler, instances: np.ndarray, epoch: int | str) ->
     """What the in-degree correction does (paper section 4.3): the same anchors with and without it.
 
     `top_share`: linked instances whose B is among the 1 % documents of highest in-degree; `effective_documents`: the
-    exponential of the entropy of the linked documents; `mean_in_degree` of them.
+    exponential of the entropy of the linked documents; `mean_in_degree` of them. `in_degree`: linked instances by the
+    in-degree of B, in classes that double.
     """
     if sampler.graph is None or not (instances["relation"] == LINKED).any():
         return {}
@@ -117,6 +119,8 @@ def link_diversity(sampler: Sampler, instances: np.ndarray, epoch: int | str) ->
     usable = np.flatnonzero(sampler.usable)
     top = usable[np.argsort(-in_degree[usable], kind="stable")[: max(len(usable) // 100, 1)]]
     result: dict[str, Any] = {"top_documents": len(top)}
+    classes = list(histogram(in_degree))
+    partners: dict[str, Any] = {"classes": classes}
     for kind in ("inverse", "uniform"):
         targets = sampler.redraw(instances, epoch, kind)
         _, count = np.unique(targets, return_counts=True)
@@ -127,7 +131,12 @@ def link_diversity(sampler: Sampler, instances: np.ndarray, epoch: int | str) ->
             "distinct_documents": len(count),
             "mean_in_degree": round(float(in_degree[targets].mean()), 2),
         }
-    return result
+        found = histogram(in_degree[targets])
+        partners[kind] = {
+            "instances": [found.get(name, 0) for name in classes],
+            "mean": result[kind]["mean_in_degree"],
+        }
+    return result | {"in_degree": partners}
 
 
 def _examples(tokens: Tokens, instances: np.ndarray, tokenizer: str | Path, graph: Graph | None) -> str:

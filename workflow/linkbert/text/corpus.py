@@ -64,6 +64,17 @@ def texts(folders: Sequence[str | Path]) -> Iterator[str]:
         yield from (text or "" for text in batch["text"].to_pylist())
 
 
+def titles_of(folders: Sequence[str | Path], numbers: Sequence[int]) -> dict[int, str]:
+    """The titles of some documents by number, in the order asked for; the doc_id where one has none."""
+    wanted, found, first = np.sort(np.asarray(numbers, np.int64)), {}, 0
+    for batch in batches(folders, ["doc_id", "title"], 8192):
+        rows = wanted[slice(*np.searchsorted(wanted, [first, first + len(batch)]))] - first
+        for row in rows.tolist():
+            found[first + row] = batch["title"][row].as_py() or batch["doc_id"][row].as_py()
+        first += len(batch)
+    return {int(number): found[int(number)] for number in numbers}
+
+
 def links_of(batch: pa.RecordBatch) -> Links:
     """The links of a batch as flat arrays."""
     column = batch["links"]
