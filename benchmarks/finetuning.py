@@ -2,28 +2,50 @@
 
 Same weights, same invented data, same recipe, fp32 on a CPU and bf16 on a GPU; tokenization, training and prediction of
 the test split are all timed, loading weights and imports are not. The lengths follow SQuAD's (contexts of 40 to 400
-tokens, 150 on average) and GLUE's (pairs of 8 to 110, 40 on average). The scripts' default pads to the full length;
-"dynamic" pads to the longest of a batch. Ways take turns and the fastest of `--repeats` counts, so that a busy machine
-spoils less. The Trainer's span loss starts higher, because its softmax takes in padding.
+words, 150 on average) and GLUE's (pairs of 8 to 108, 40 on average), the words Zipf's law over 25,000, and the answers
+and labels can be learned from single words, so that a few hundred examples show whether both ways learn alike.
 
-    python benchmarks/finetuning.py --size tiny
+The scripts' default pads to the full length; "dynamic" pads to the longest of a batch, which is the longer the more
+examples a batch has: by default 12 and 32, as on the scripts' own pages. Ways take turns, in another order and with
+another seed in every round; ratios are taken within a round. The Trainer's span loss starts higher, because its softmax
+takes in padding.
 
-Needs `accelerate`, which the Trainer imports, beside the project's own dependencies.
+    python benchmarks/finetuning.py --size tiny --rounds 5
+
+With `--output`, the rounds in that file count too, so that a long measurement can be made in pieces. Needs
+`accelerate`, which the Trainer imports, beside the project's own dependencies.
 """
 
 import argparse
-import json
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
+from statistics import fmean, median, stdev
 
 import numpy as np
 import torch
 
+from linkbert.command import run
+from linkbert.errors import UserError
+from linkbert.files import read_json, write_json
+
 SIZES = {"tiny": (2, 128, 2, 512), "small": (4, 256, 4, 1024), "base": (12, 768, 12, 3072)}
 LENGTHS = {"span": 384, "classification": 128}
+BATCHES = {"span": 12, "classification": 32}
+WAYS = ("ours", "Trainer", "Trainer, dynamic")
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-WORDS = [f"{first}{second}{third}" for first in "bdklmnprst" for second in "aeiou" for third in "bdklmnprst"]
+WORDS = ["".join(letters) for letters in product("bdklmnprst", "aeiou", "bdklmnprst", "aeiou", "bdklmnprst")]
+# Words that only answers and labels use: the first and the last of an answer, and those of each label.
+FIRST, LAST, LABELS = WORDS[:20], WORDS[20:40], {"a": WORDS[40:60], "b": WORDS[60:80]}
+COMMON = np.random.default_rng(0).permutation(WORDS[80:])
+FREQUENCY = 1 / np.arange(3, 3 + len(COMMON))  # Zipf's law
+FREQUENCY = FREQUENCY.cumsum() / FREQUENCY.sum()
+
+
+def text(random: np.random.Generator, number: int) -> list[str]:
+    """So many words."""
+    return COMMON[np.searchsorted(FREQUENCY, random.random(number))].tolist()
 
 
 def save_model(folder: Path, size: str) -> None:
@@ -47,22 +69,31 @@ def save_model(folder: Path, size: str) -> None:
 
 
 def span_example(random: np.random.Generator, name: str) -> dict:
-    """A question whose two words stand before and after the answer in the context."""
-    words = [str(word) for word in random.choice(WORDS, int(np.clip(random.lognormal(4.9, 0.5), 40, 400)))]
-    place = int(random.integers(1, len(words) - 3))
-    answer = " ".join(words[place : place + 2])
-    question = " ".join([*random.choice(WORDS, 8), words[place - 1], words[place + 2]]) + "?"
+    """An answer of two to four words, of which the first and the last are of their own kinds."""
+    words = text(random, int(np.clip(random.lognormal(4.9, 0.5), 40, 400)))
+    place, length = int(random.integers(len(words) - 4)), int(random.integers(2, 5))
+    words[place], words[place + length - 1] = str(random.choice(FIRST)), str(random.choice(LAST))
+    answer = " ".join(words[place : place + length])
     start = len(" ".join([*words[:place], ""]))
-    context = " ".join(words)
-    answers = [{"text": answer, "start": start}]
-    return {"id": name, "question": question, "context": context, "answers": answers, "golds": [answer]}
+    return {
+        "id": name,
+        "question": " ".join(text(random, 10)) + "?",
+        "context": " ".join(words),
+        "answers": [{"text": answer, "start": start}],
+        "golds": [answer],
+    }
 
 
 def pair_example(random: np.random.Generator, name: str) -> dict:
-    """Two sentences; the label says which of two words the first begins with."""
-    first, second = (" ".join(random.choice(WORDS, int(np.clip(random.lognormal(2.8, 0.6), 3, 50)))) for _ in range(2))
-    label = int(random.integers(2))
-    return {"id": name, "text_a": f"{WORDS[label]} {first}", "text_b": second, "label": "ab"[label]}
+    """Two sentences; a third of their words are those of the label."""
+    label = str(random.choice(list(LABELS)))
+    sentences = []
+    for _ in range(2):
+        words = np.array(text(random, int(np.clip(random.lognormal(2.8, 0.6), 4, 54))))
+        places = random.permutation(len(words))[: -(-len(words) // 3)]
+        words[places] = random.choice(LABELS[label], len(places))
+        sentences.append(" ".join(words))
+    return {"id": name, "text_a": sentences[0], "text_b": sentences[1], "label": label}
 
 
 def examples_of(kind: str, number: int, seed: int) -> list[dict]:
@@ -72,8 +103,8 @@ def examples_of(kind: str, number: int, seed: int) -> list[dict]:
     return [make(random, str(i)) for i in range(number)]
 
 
-def ours(kind: str, folder: Path, data: dict[str, list[dict]], settings: dict, device: torch.device) -> tuple:
-    """(seconds of features, of training, of prediction; mean training loss; score)."""
+def ours(kind: str, folder: Path, data: dict[str, list[dict]], settings: dict, device: torch.device, seed: int) -> dict:
+    """Seconds of features, training and prediction; mean training loss; score."""
     from linkbert.finetune import METHODS
     from linkbert.finetune.loop import predict, train
     from linkbert.finetune.network import Checkpoint
@@ -85,13 +116,17 @@ def ours(kind: str, folder: Path, data: dict[str, list[dict]], settings: dict, d
     times = [time.perf_counter()]
     features = {split: method.features(examples, checkpoint.tokenizer) for split, examples in data.items()}
     times.append(time.perf_counter())
-    network = checkpoint.network(method, 0)
-    loss = train(network, method, features["train"], 0, "benchmark", device)
+    network = checkpoint.network(method, seed)
+    loss = train(network, method, features["train"], seed, "benchmark", device)
     times.append(time.perf_counter())
     predictions = predict(network, method, features["test"], data["test"], device)
     times.append(time.perf_counter())
-    metric = score("squad" if kind == "span" else "accuracy", data["test"], predictions.values)
-    return (*np.diff(times), loss, next(iter(metric.values())))
+    return outcome(times, loss, score("squad" if kind == "span" else "accuracy", data["test"], predictions.values))
+
+
+def outcome(times: list[float], loss: float, scores: dict[str, float]) -> dict:
+    """What a round keeps of one way."""
+    return {"seconds": np.diff(times).tolist(), "loss": loss, "score": next(iter(scores.values()))}
 
 
 def span_columns(tokenizer, examples: list[dict], length: int, stride: int, dynamic: bool) -> tuple[list[dict], list]:
@@ -140,8 +175,8 @@ def span_answers(examples: list[dict], about: list, starts: np.ndarray, ends: np
 
 
 def standard(
-    kind: str, folder: Path, data: dict[str, list[dict]], settings: dict, device: torch.device, dynamic: bool
-) -> tuple:
+    kind: str, folder: Path, data: dict[str, list[dict]], settings: dict, device: torch.device, seed: int, dynamic: bool
+) -> dict:
     """As `ours`, by the Trainer."""
     import transformers
     from transformers import AutoTokenizer, DataCollatorWithPadding, Trainer, TrainingArguments, default_data_collator
@@ -150,7 +185,7 @@ def standard(
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
     name = "BertForQuestionAnswering" if kind == "span" else "BertForSequenceClassification"
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     model = getattr(transformers, name).from_pretrained(folder)
     times, about = [time.perf_counter()], {}
     rows: dict[str, list[dict]] = {}
@@ -176,6 +211,7 @@ def standard(
         per_device_train_batch_size=settings["batch_size"],
         per_device_eval_batch_size=8 if not dynamic else 32,
         num_train_epochs=settings["epochs"],
+        seed=seed,
         save_strategy="no",
         report_to=[],
         disable_tqdm=True,
@@ -195,20 +231,59 @@ def standard(
         pairs = zip(data["test"], output.argmax(1), strict=True)
         values = {example["id"]: "ab"[label] for example, label in pairs}
     times.append(time.perf_counter())
-    metric = score("squad" if kind == "span" else "accuracy", data["test"], values)
-    return (*np.diff(times), loss, next(iter(metric.values())))
+    return outcome(times, loss, score("squad" if kind == "span" else "accuracy", data["test"], values))
+
+
+def measure(kind: str, folder: Path, options: argparse.Namespace, device: torch.device, seed: int) -> dict[str, dict]:
+    """One round: each way once."""
+    data = {
+        "train": examples_of(kind, options.examples, 1),
+        "test": examples_of(kind, max(options.examples // 3, 1), 2),
+    }
+    settings = {
+        "learning_rate": options.learning_rate,
+        "batch_size": options.batch_size or BATCHES[kind],
+        "epochs": options.epochs,
+        "length": LENGTHS[kind],
+    }
+    shared = (kind, folder, data, settings, device, seed)
+    turn = seed % len(WAYS)
+    return {
+        way: ours(*shared) if way == "ours" else standard(*shared, dynamic=way != "Trainer")
+        for way in (*WAYS[turn:], *WAYS[:turn])
+    }
+
+
+def spread(values: list[float], digits: int) -> str:
+    """Median and range."""
+    return f"{median(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
+
+
+def report(kind: str, rounds: list[dict[str, dict]]) -> None:
+    """Print what the rounds of a kind say."""
+    for way in WAYS:
+        times = [entry[way]["seconds"] for entry in rounds]
+        parts = "".join(f"{median(part):>9.2f}s" for part in zip(*times, strict=True))
+        ratios = [sum(entry[way]["seconds"]) / sum(entry["ours"]["seconds"]) for entry in rounds]
+        scores = [entry[way]["score"] for entry in rounds]
+        noise = f" ± {stdev(scores):.1f}" if len(scores) > 1 else ""
+        loss = fmean(entry[way]["loss"] for entry in rounds)
+        last = f"{fmean(scores):.1f}{noise}"
+        print(f"{kind:16}{way:18}{parts}{median(map(sum, times)):>9.2f}s  {spread(ratios, 2):18}{loss:>7.3f}  {last}")
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Time both ways and print a table and the ratios."""
+    """Time all ways and print a table and the ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=SIZES, default="tiny")
-    parser.add_argument("--examples", type=int, default=240, help="training examples; a third as many are tested")
-    parser.add_argument("--batch-size", type=int, default=12)
-    parser.add_argument("--epochs", type=int, default=1)
-    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--kinds", nargs="+", choices=LENGTHS, default=list(LENGTHS))
+    parser.add_argument("--examples", type=int, default=480, help="training examples; a third as many are tested")
+    parser.add_argument("--batch-size", type=int, help=f"default: {BATCHES}")
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=None)
-    parser.add_argument("--output", type=Path, help="JSON file for the numbers")
+    parser.add_argument("--output", type=Path, help="JSON file of all rounds; those it holds count too")
     options = parser.parse_args(arguments)
     from transformers.utils import logging
 
@@ -217,40 +292,32 @@ def main(arguments: list[str] | None = None) -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    record = {"size": options.size, "device": str(device), "threads": torch.get_num_threads(), "results": {}}
+    names = ("size", "examples", "batch_size", "epochs", "learning_rate")
+    about = {name: getattr(options, name) for name in names}
+    about["batch_size"] = options.batch_size or BATCHES
+    about |= {"device": str(device), "threads": torch.get_num_threads()}
+    record = {"about": about, "rounds": {}}
+    if options.output and options.output.exists():
+        record = read_json(options.output)
+        if record["about"] != about:
+            raise UserError(f"{options.output}: its rounds have other settings ({record['about']}). Name another file.")
+    print(", ".join(f"{name} {value}" for name, value in about.items()))
+    columns = f"{'features':>10}{'training':>10}{'predict':>10}{'whole':>10}  {'ratio':18}{'loss':>7}  score"
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model"
         save_model(model, options.size)
-        print(f"{options.size}, {device}, {torch.get_num_threads()} threads, {options.examples} training examples")
-        columns = f"{'features':>10}{'training':>10}{'prediction':>12}{'whole':>9}{'loss':>7}{'score':>7}{'ratio':>7}"
-        print(f"{'task':16}{'way':18}{columns}")
-        for kind, length in LENGTHS.items():
-            data = {
-                "train": examples_of(kind, options.examples, 1),
-                "test": examples_of(kind, max(options.examples // 3, 1), 2),
-            }
-            settings = {
-                "learning_rate": 3e-4,
-                "batch_size": options.batch_size,
-                "epochs": options.epochs,
-                "length": length,
-            }
-            warm = {split: examples[:12] for split, examples in data.items()}
-            ours(kind, model, warm, settings, device)
-            shared = (kind, model, data, settings, device)
-            best: dict[str, tuple] = {}
-            for way in ("ours", "Trainer", "Trainer, dynamic") * options.repeats:
-                result = ours(*shared) if way == "ours" else standard(*shared, dynamic=way != "Trainer")
-                if way not in best or sum(result[:3]) < sum(best[way][:3]):
-                    best[way] = result
-            for way, (*seconds, loss, value) in best.items():
-                ratio = sum(seconds) / sum(best["ours"][:3])
-                parts = f"{seconds[0]:>9.2f}s{seconds[1]:>9.2f}s{seconds[2]:>11.2f}s{sum(seconds):>8.2f}s"
-                print(f"{kind:16}{way:18}{parts}{loss:>7.3f}{value:>7.1f}{ratio:>6.1f}x")
-                record["results"][f"{kind} {way}"] = {"seconds": seconds, "loss": loss, "score": value, "ratio": ratio}
-    if options.output:
-        options.output.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        for kind in options.kinds:
+            rounds = record["rounds"].setdefault(kind, [])
+            warm = argparse.Namespace(**{**vars(options), "examples": min(12, options.examples // 4), "epochs": 1})
+            measure(kind, model, warm, device, 0)
+            for _ in range(options.rounds):
+                rounds.append(measure(kind, model, options, device, len(rounds)))
+                if options.output:
+                    write_json(options.output, record)
+    print(f"{'task':16}{'way':18}{columns}")
+    for kind, rounds in record["rounds"].items():
+        report(kind, rounds)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,6 +1,7 @@
 """Fine-tune one model on a batch of tasks, recipe points and seeds, and write their scores.
 
 Each run writes its predictions under --run-folder when it is finished; runs that are there already are not done again.
+At SIGUSR1, a scheduler's warning, it ends with status 75 where it has finished any run: start it again and it goes on.
 
     python scripts/finetune.py --name linkbert-tiny --model results/demo/models/linkbert-tiny --batch blurb \
         --runs '{"biosses": {"tests": ["biosses"], "recipes": [{"learning_rate": 1e-5, "batch_size": 16, "epochs": 30}],
@@ -10,8 +11,10 @@ Each run writes its predictions under --run-folder when it is finished; runs tha
 
 import argparse
 import os
+import time
 from pathlib import Path
 
+from linkbert.cluster import leave_when_warned
 from linkbert.command import json_or_file, run
 
 
@@ -32,6 +35,12 @@ def main(arguments: list[str] | None = None) -> None:
         "--device", default="auto", choices=("auto", "cpu", "cuda"), help="default: a GPU if there is one"
     )
     options = parser.parse_args(arguments)
+    begun = time.time()
+
+    def finished_any() -> bool:
+        return any(path.stat().st_mtime >= begun for path in options.run_folder.rglob("*.json.gz"))
+
+    leave_when_warned(finished_any)
     if options.threads:
         # Read once, when the libraries below start their threads.
         os.environ.setdefault("RAYON_NUM_THREADS", str(options.threads))

@@ -75,6 +75,49 @@ def test_bad_lines_labels_and_repeated_ids_are_counted_and_named(tmp_path):
     assert "test: 1 examples repeat an id; a number is added to theirs" in meta["warnings"]
 
 
+# Values of a wrong type, which must become neither labels nor answers: kind -> (field, values).
+WRONG = {
+    "span": [
+        ("answers", [None, "Ann", [3], [{"text": None, "start": 0}], [{"text": "Ann", "start": 0.5}]]),
+        ("golds", ["Ann", [3]]),
+        ("question", [None, 3]),
+        ("context", [["Ann"]]),
+    ],
+    "classification": [("label", [None, 1.5, ["yes"], {}, ""]), ("text_a", [None]), ("text_b", [3])],
+    "multilabel": [("labels", [None, "yes", [None], [["yes"]]])],
+    "regression": [("label", [True, None, [1], "high"])],
+    "tagging": [("tokens", [None, "ab", [], ["a"], ["a", ""], ["a", 3]]), ("tags", [None, "BO", ["O"], ["O", None]])],
+    "choice": [("choices", [None, "ab", {"A": "a", "B": "b"}, ["a"], ["a", None]]), ("label", [None, True, 0.5, "A"])],
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_values_of_a_wrong_type_are_counted_and_named_and_never_read_as_something_else(tmp_path, kind, caplog):
+    wrong = [{**RECORDS[kind], field: value} for field, values in WRONG[kind] for value in values]
+    files = dict.fromkeys(("train", "dev", "test"), write_lines(tmp_path / "mine.jsonl", [RECORDS[kind], *wrong]))
+    meta = prepare("mine", "jsonl", files, {"kind": kind}, 0, tmp_path / "out")
+    reason = "label_not_a_number" if kind == "regression" else "broken_row"
+    assert meta["dropped"] == {f"{split}.{reason}": len(wrong) for split in ("train", "dev", "test")}
+    assert [meta["counts"][split] for split in ("train", "dev", "test")] == [1, 1, 1]
+    first = "example train-1" if kind == "regression" else "line 2"
+    assert f"train.{reason}: {len(wrong)} left out, the first is {first}" in caplog.text
+    labels = {"classification": ["yes"], "multilabel": ["no", "yes"], "tagging": ["B-PER", "O"]}
+    assert meta["labels"] == labels.get(kind, [])
+
+
+def test_an_empty_gold_answer_is_no_answer(tmp_path):
+    empty = {"question": "Who?", "context": "Ann left.", "answers": [{"text": "", "start": 0}]}
+    half = {**RECORDS["span"], "golds": ["Ann", " "]}
+    file = write_lines(tmp_path / "s.jsonl", [RECORDS["span"], empty, half])
+    meta = prepare("s", "jsonl", dict.fromkeys(("train", "dev", "test"), file), {"kind": "span"}, 0, tmp_path / "out")
+    assert {name: number for name, number in meta["dropped"].items() if name.startswith("test")} == {
+        "test.answer_not_at_offset": 1,
+        "test.empty_gold_answer": 2,
+        "test.no_gold_answer": 1,
+    }
+    assert [example["golds"] for example in read_examples(tmp_path / "out", "test")] == [["Ann"], ["Ann"]]
+
+
 def test_one_file_is_divided(tmp_path):
     file = write_lines(tmp_path / "mine.jsonl", [{"text_a": str(n), "label": "x"} for n in range(10)])
     options = {"kind": "classification", "divide": {"data": {"train": 0.8, "dev": 0.1, "test": 0.1}}}
@@ -159,3 +202,22 @@ def test_hub_reads_tags_json_lines_and_csv(tmp_path, hub):
         prepare("h", "hub", {"data": folder}, {"kind": "regression"}, 0, tmp_path / "x")
     with pytest.raises(UserError, match="no file of the splits wanted"):
         prepare("h", "hub", {"data": hub}, {"kind": "tagging", "splits": {"dev": "nowhere"}}, 0, tmp_path / "x")
+
+
+def test_hub_keeps_groups_apart_and_configurations_too(tmp_path):
+    folder = tmp_path / "glue"
+    (folder / "mnli").mkdir(parents=True)
+    (folder / "mnli_matched").mkdir()
+    for name, number in (("train", 3), ("validation_matched", 2), ("validation_mismatched", 1)):
+        write_lines(folder / "mnli" / f"{name}-00000-of-00001.jsonl", [{"text_a": name, "label": "x"}] * number)
+    write_lines(folder / "mnli_matched" / "train.jsonl", [{"text_a": "of another configuration", "label": "x"}])
+    groups = {"matched": "validation_matched", "mismatched": "validation_mismatched"}
+    options = {"kind": "classification", "config": "mnli", "metric": "group_accuracy"}
+    options["splits"] = {"train": "train", "dev": groups, "test": groups}
+    meta = prepare("m", "hub", {"data": folder}, options, 0, tmp_path / "out")
+    assert (meta["counts"]["train"], meta["counts"]["dev_matched"], meta["counts"]["dev_mismatched"]) == (3, 2, 1)
+    examples = read_examples(tmp_path / "out", "dev")
+    assert [(e["id"], e["text_a"], e["group"]) for e in examples][1:] == [
+        ("dev-1", "validation_matched", "matched"),
+        ("dev-2", "validation_mismatched", "mismatched"),
+    ]

@@ -75,7 +75,7 @@ def run_stages(plan: Plan, model: Path) -> None:
     for file in ("own-qa.jsonl", "own-topics.jsonl", "own-ner.tsv"):
         source = shlex.split(plan.download_source(wild(file=file)))
         download_file.main([*source, "--output", f"{plan.results}/downloads/{file}"])
-    download_hub.main([*shlex.split(plan.hub_source(wild(hub="glue"))), "--output", f"{plan.results}/hub/glue"])
+    download_hub.main([*shlex.split(plan.hub_source(wild(hub="own-rte"))), "--output", f"{plan.results}/hub/own-rte"])
     for task in NEW:
         row = plan.tasks[task]
         command = ["--task", task, "--reader", row["reader"], "--files", *plan.task_arguments(wild(task=task)).split()]
@@ -164,7 +164,7 @@ def test_the_row_of_contributing_is_right(declared, world, tmp_path):
     [
         ('{"kind": "span", ', '{"kind": "tagging", ', r"tasks.tsv \(own_qa\): the reader jsonl .*must be the row's"),
         ('{"kind": "span", ', "{", r'must be the row\'s: {"kind": "span"}'),
-        ("hub:glue", "hub:gleu", "unknown row of hub.tsv 'gleu'.*Did you mean 'glue'"),
+        ("hub:own-rte", "hub:own-ret", "unknown row of hub.tsv 'own-ret'.*Did you mean 'own-rte'"),
         ("data=own-ner.tsv", "data=own-nre.tsv", "unknown download 'own-nre.tsv'.*Did you mean 'own-ner.tsv'"),
     ],
 )

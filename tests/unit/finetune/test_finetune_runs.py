@@ -16,6 +16,7 @@ from linkbert.errors import UserError
 from linkbert.files import read_json, sha256_of, write_json
 from linkbert.finetune import runs as module
 from linkbert.finetune.runs import run_batch
+from linkbert.finetune.sequences import Classification
 from linkbert.metrics import score
 
 POINT = {"learning_rate": 1e-3, "batch_size": 8, "epochs": 1, "length": 64}
@@ -107,6 +108,16 @@ def test_a_restart_computes_only_what_is_missing_or_broken(job, tmp_path, monkey
     assert [(name, seed) for name, seed in trained] == [("classification", 0), ("tagging", 0), ("tagging", 1)]
     assert [without_times(entry) for entry in repaired["runs"]] == [without_times(entry) for entry in first["runs"]]
     assert repaired["runs"][1] == first["runs"][1]
+
+
+def test_features_are_made_once_for_all_runs_of_a_task(job, monkeypatch):
+    made = []
+    original = Classification.features
+    monkeypatch.setattr(Classification, "features", lambda *args: made.append(len(args[1])) or original(*args))
+    points = [POINT, {**POINT, "learning_rate": 5e-3}, {**POINT, "length": 32}]
+    scores = job(wanted("classification", points=points, seeds=[0, 1]))
+    assert len(scores["runs"]) == 6
+    assert made == [40, 12, 12, 40, 12, 12]  # train, dev and test for each of the two lengths
 
 
 def test_a_finished_job_reads_neither_weights_nor_examples(world, job, tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ one or several packed micro-batches that together do no padding work. Everything
 epoch, input): results depend neither on the micro-batches, but for rounding, nor on the runs before.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
@@ -16,6 +17,7 @@ from linkbert.finetune.method import Method, Predictions
 from linkbert.finetune.network import Network
 from linkbert.finetune.recipe import Recipe
 from linkbert.finetune.tasks import Example
+from linkbert.finetune.words import occurring_words
 from linkbert.optimizer import AdamW
 from linkbert.progress import Progress
 from linkbert.rng import generator, key_of, mix
@@ -70,6 +72,14 @@ def split(units: np.ndarray, lengths: np.ndarray, most: int) -> list[np.ndarray]
 
 def train(network: Network, method: Method, features: Features, seed: int, task: str, device: torch.device) -> float:
     """Train in place; returns the mean loss over all steps, which is not finite where the run diverged."""
+    recipe = method.recipe
+    steps = recipe.steps(len(features))
+    kept = math.prod(1 - recipe.rate(step, steps) * recipe.weight_decay for step in range(steps))
+    with occurring_words(network.encoder, features, kept) as renumbered:
+        return _train(network, method, renumbered, seed, task, device)
+
+
+def _train(network: Network, method: Method, features: Features, seed: int, task: str, device: torch.device) -> float:
     recipe = method.recipe
     lengths, most = features.unit_lengths, TRAINING_TOKENS[device.type]
     steps = recipe.steps(len(features))

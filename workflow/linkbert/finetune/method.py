@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,12 +26,17 @@ class Inputs:
     everywhere: bool = True  # each sequence has at least one of the rows
 
     def to(self, device: torch.device) -> "Inputs":
-        """The same on another device."""
+        """The same on another device; to a GPU from page-locked memory, so that the host does not wait for the copy."""
+        if device.type == "cpu":
+            return self
+        batch = self.batch
+        tensors = {name: getattr(batch, name) for name in ("tokens", "segments", "positions", "cu_seqlens", "keys")}
+        pinned = {name: tensor.pin_memory() for name, tensor in tensors.items() if tensor is not None}
         return Inputs(
-            self.batch.to(device),
-            None if self.rows is None else self.rows.to(device, non_blocking=True),
+            replace(batch, **pinned).to(device),
+            None if self.rows is None else self.rows.pin_memory().to(device, non_blocking=True),
             self.index,
-            {name: target.to(device, non_blocking=True) for name, target in self.targets.items()},
+            {name: target.pin_memory().to(device, non_blocking=True) for name, target in self.targets.items()},
             self.everywhere,
         )
 

@@ -57,7 +57,7 @@ def _missing(prediction: Any) -> bool:
     return prediction is None or (isinstance(prediction, Real) and not math.isfinite(prediction))
 
 
-def _labels(examples: Examples, predictions: Predictions) -> tuple[list[Any], list[Any]]:
+def paired_labels(examples: Examples, predictions: Predictions) -> tuple[list[Any], list[Any]]:
     """Golds and predictions in order; a missing prediction becomes the first other label of the set."""
     golds = [example["label"] for example in examples]
     known = sorted(set(golds))
@@ -90,13 +90,13 @@ def squad(examples: Examples, predictions: Predictions) -> Scores:
 
 def accuracy(examples: Examples, predictions: Predictions) -> Scores:
     """``accuracy``."""
-    golds, predicted = _labels(examples, predictions)
+    golds, predicted = paired_labels(examples, predictions)
     return _percent(accuracy=labels.accuracy(golds, predicted))
 
 
 def group_accuracy(examples: Examples, predictions: Predictions) -> Scores:
     """``accuracy``, the mean over groups (MNLI: matched and mismatched), and ``accuracy_<group>`` of each."""
-    golds, predicted = _labels(examples, predictions)
+    golds, predicted = paired_labels(examples, predictions)
     by_group: dict[str, float] = {}
     names = [example.get("group", "all") for example in examples]
     for group in sorted(set(names)):
@@ -108,7 +108,7 @@ def group_accuracy(examples: Examples, predictions: Predictions) -> Scores:
 
 def accuracy_f1(examples: Examples, predictions: Predictions, argument: str = "") -> Scores:
     """``mean`` of ``f1`` of the positive label ("1", or the argument) and ``accuracy``: MRPC and QQP."""
-    golds, predicted = _labels(examples, predictions)
+    golds, predicted = paired_labels(examples, predictions)
     positive = argument or "1"
     f1 = labels.micro_f1(golds, predicted, {label for label in (*golds, *predicted) if label != positive})[0]
     exact = labels.accuracy(golds, predicted)
@@ -117,7 +117,7 @@ def accuracy_f1(examples: Examples, predictions: Predictions, argument: str = ""
 
 def matthews(examples: Examples, predictions: Predictions) -> Scores:
     """``matthews``: CoLA."""
-    golds, predicted = _labels(examples, predictions)
+    golds, predicted = paired_labels(examples, predictions)
     return _percent(matthews=labels.matthews(golds, predicted))
 
 
@@ -126,7 +126,7 @@ def relation_f1(examples: Examples, predictions: Predictions, argument: str = ""
 
     ChemProt, DDI, and GAD, where it is the F1 of the positive class.
     """
-    golds, predicted = _labels(examples, predictions)
+    golds, predicted = paired_labels(examples, predictions)
     seen = {*golds, *predicted}
     negatives = {argument} if argument else {label for label in seen if label == "0" or "false" in label.lower()}
     return _prf(labels.micro_f1(golds, predicted, negatives))
@@ -143,7 +143,7 @@ def multilabel_f1(examples: Examples, predictions: Predictions) -> Scores:
     return _prf(labels.multilabel_f1(golds, predicted))
 
 
-def _numbers(examples: Examples, predictions: Predictions) -> tuple[list[float], list[float]]:
+def paired_numbers(examples: Examples, predictions: Predictions) -> tuple[list[float], list[float]]:
     golds = [float(example["label"]) for example in examples]
     low, high = min(golds), max(golds)
     predicted = []
@@ -155,17 +155,17 @@ def _numbers(examples: Examples, predictions: Predictions) -> tuple[list[float],
 
 def pearson(examples: Examples, predictions: Predictions) -> Scores:
     """``pearson``: BIOSSES."""
-    return _percent(pearson=labels.pearson(*_numbers(examples, predictions)))
+    return _percent(pearson=labels.pearson(*paired_numbers(examples, predictions)))
 
 
 def pearson_spearman(examples: Examples, predictions: Predictions) -> Scores:
     """``mean`` of ``pearson`` and ``spearman``: STS-B."""
-    golds, predicted = _numbers(examples, predictions)
+    golds, predicted = paired_numbers(examples, predictions)
     first, second = labels.pearson(golds, predicted), labels.spearman(golds, predicted)
     return _percent(mean=(first + second) / 2, pearson=first, spearman=second)
 
 
-def _tags(examples: Examples, predictions: Predictions) -> tuple[list[list[str]], list[list[str]], Scores]:
+def paired_tags(examples: Examples, predictions: Predictions) -> tuple[list[list[str]], list[list[str]], Scores]:
     golds, predicted, lacking = [], [], 0
     for example in examples:
         gold, tags = list(example["tags"]), list(predictions.get(example["id"]) or [])
@@ -179,13 +179,13 @@ def _tags(examples: Examples, predictions: Predictions) -> tuple[list[list[str]]
 
 def entity_f1(examples: Examples, predictions: Predictions) -> Scores:
     """Micro ``f1`` of entities, seqeval's default mode: the NER sets."""
-    golds, predicted, missing = _tags(examples, predictions)
+    golds, predicted, missing = paired_tags(examples, predictions)
     return _prf(tagging.entity_f1(golds, predicted)) | missing
 
 
 def word_macro_f1(examples: Examples, predictions: Predictions) -> Scores:
     """``f1``, the mean over types of word-level F1, and ``f1_<type>`` of each: EBM PICO."""
-    golds, predicted, missing = _tags(examples, predictions)
+    golds, predicted, missing = paired_tags(examples, predictions)
     by_type = tagging.word_f1s(golds, predicted)
     mean = labels.ratio(sum(by_type.values()), len(by_type))
     return _percent(f1=mean, **{f"f1_{kind}": value for kind, value in by_type.items()}) | missing

@@ -53,9 +53,11 @@ def entity_f1(golds: Sequence[Sequence[str]], predictions: Sequence[Sequence[str
     return f1_of(correct, predicted, gold)
 
 
-def word_f1s(golds: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]]) -> dict[str, float]:
-    """F1 of each type over single words, whatever the prefix; types that occur on either side, sorted."""
-    correct: Counter[str | None] = Counter()  # None is O
+def word_counts(
+    golds: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]]
+) -> tuple[Counter[str | None], Counter[str | None]]:
+    """Words of each type (None is O) that are right, and that are of it on the gold side and on the predicted one."""
+    correct: Counter[str | None] = Counter()
     sizes: Counter[str | None] = Counter()
     for gold_tags, predicted_tags in zip(golds, predictions, strict=True):
         for gold_tag, predicted_tag in zip(gold_tags, predicted_tags, strict=True):
@@ -63,4 +65,10 @@ def word_f1s(golds: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]
             correct[gold] += gold == predicted
             sizes[gold] += 1
             sizes[predicted] += 1
+    return correct, sizes
+
+
+def word_f1s(golds: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]]) -> dict[str, float]:
+    """F1 of each type over single words, whatever the prefix; types that occur on either side, sorted."""
+    correct, sizes = word_counts(golds, predictions)
     return {kind: ratio(2 * correct[kind], sizes[kind]) for kind in sorted(kind for kind in sizes if kind is not None)}

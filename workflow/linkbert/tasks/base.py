@@ -67,11 +67,18 @@ class Source:
     seed: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     warnings: list[str] = field(default_factory=list)
+    _first: dict[str, str] = field(default_factory=dict)
 
-    def drop(self, split: str, reason: str, number: int = 1) -> None:
-        """Count examples (or answer spans) of a split that cannot be used, by reason."""
+    def drop(self, split: str, reason: str, number: int = 1, where: str = "") -> None:
+        """Count examples (or answer spans) of a split that cannot be used, by reason; remember where the first is."""
         if number:
             self.dropped[f"{split}.{reason}"] += number
+            self._first.setdefault(f"{split}.{reason}", where)
+
+    def losses(self) -> list[str]:
+        """A sentence for each reason by which something was dropped."""
+        firsts = {name: f", the first is {where}" if where else "" for name, where in self._first.items()}
+        return [f"{name}: {number} left out{firsts[name]}" for name, number in sorted(self.dropped.items())]
 
     def warn(self, sentence: str) -> None:
         """Note something that a reader of the scores should know; it stands in ``meta.json`` and in the log."""
@@ -186,6 +193,6 @@ def table_rows(
             continue
         row = line.split("\t")
         if len(row) < width:
-            source.drop(split, "broken_row")
+            source.drop(split, "broken_row", where=f"line {number + 1}")
         else:
             yield row

@@ -54,9 +54,11 @@ def _questions(source: Source, split: str, member: str, content: bytes) -> list[
         questions = json.loads(decode(content, path))["questions"]
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise UserError(f"{path}: not a BioASQ file ({error!r}).") from None
+    if not isinstance(questions, list):
+        raise UserError(f"{path}: not a BioASQ file ('questions' is no list).")
     examples = []
     for question in questions:
-        if question.get("type") != "yesno":
+        if isinstance(question, dict) and question.get("type") != "yesno":
             continue
         try:
             answer = question["exact_answer"]
@@ -64,12 +66,12 @@ def _questions(source: Source, split: str, member: str, content: bytes) -> list[
             snippets = [snippet["text"].replace("\n", " ") for snippet in question.get("snippets", [])]
             examples.append(
                 {
-                    "id": question["id"],
+                    "id": str(question["id"]),
                     "text_a": question["body"].replace("\n", " "),
                     "text_b": " ".join(snippets),
                     "label": answer.strip().lower(),
                 }
             )
         except (KeyError, IndexError, TypeError, AttributeError):
-            source.drop(split, "broken_row")
+            source.drop(split, "broken_row", where=f"question {len(examples)} of {member}")
     return examples

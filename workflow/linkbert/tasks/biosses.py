@@ -29,7 +29,7 @@ def read(source: Source) -> Dataset:
             given = [float(score) for score in scores[number]]
             label = sum(given) / len(given)
         except (ValueError, KeyError, ZeroDivisionError):
-            source.drop("all", "broken_row")
+            source.drop("all", "broken_row", where=f"row {row[:1]}")
             continue
         pairs.append({"id": f"pair-{number}", "text_a": text_a, "text_b": text_b, "label": label, "unit": number})
     split_of = source.divide((pair["unit"] for pair in pairs), BLUE)

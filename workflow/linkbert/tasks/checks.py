@@ -19,7 +19,7 @@ def check(source: Source, dataset: Dataset) -> None:
         for example in examples:
             reason = _PROBLEM[dataset.kind](source, split, example, dataset)
             if reason:
-                source.drop(split, reason)
+                source.drop(split, reason, where=f"example {example['id']}")
             else:
                 kept.append(example)
         dataset.splits[split] = kept
@@ -82,18 +82,24 @@ def _texts_are_strings(example: Example) -> bool:
 def _span(source: Source, split: str, example: Example, dataset: Dataset) -> str:
     if not _texts_are_strings(example) or not {"question", "context"} <= example.keys():
         return "broken_row"
+    if not isinstance(example["golds"], list) or not all(isinstance(gold, str) for gold in example["golds"]):
+        return "broken_row"
     context = example["context"]
     placed = [
         answer
         for answer in example["answers"]
         if answer["text"] and answer["start"] >= 0 and context.startswith(answer["text"], answer["start"])
     ]
-    source.drop(split, "answer_not_at_offset", len(example["answers"]) - len(placed))
+    misplaced = len(example["answers"]) - len(placed)
+    source.drop(split, "answer_not_at_offset", misplaced, where=f"example {example['id']}")
     example["answers"] = placed
     if split == "train":
         return "" if placed else "no_answer_in_context"
     # A wrong offset takes nothing from the score: predictions are compared with the golds' text.
-    return "" if example["golds"] else "no_gold_answer"
+    written = [gold for gold in example["golds"] if gold.strip()]
+    source.drop(split, "empty_gold_answer", len(example["golds"]) - len(written), where=f"example {example['id']}")
+    example["golds"] = written
+    return "" if written else "no_gold_answer"
 
 
 def _classification(source: Source, split: str, example: Example, dataset: Dataset) -> str:
@@ -111,6 +117,8 @@ def _multilabel(source: Source, split: str, example: Example, dataset: Dataset) 
 def _regression(source: Source, split: str, example: Example, dataset: Dataset) -> str:
     if not _texts_are_strings(example) or "text_a" not in example:
         return "broken_row"
+    if isinstance(example["label"], bool):
+        return "label_not_a_number"
     try:
         example["label"] = float(example["label"])
     except (TypeError, ValueError):

@@ -53,7 +53,7 @@ def _entities(source: Source, split: str, part: str) -> dict[str, list[Entity]]:
         if start.isdigit() and end.isdigit():
             entities[document].append(Entity(name, kind == "CHEMICAL", int(start), int(end), text))
         else:
-            source.drop(split, "broken_row")
+            source.drop(split, "broken_row", where=f"entity {name} of {document}")
     return entities
 
 

@@ -73,7 +73,7 @@ def _pairs(source: Source, split: str, document: ElementTree.Element, unit: str)
             try:
                 first, second = (_span(mentions[pair.get(name)].attrib["charOffset"]) for name in ("e1", "e2"))
             except (KeyError, IndexError):
-                source.drop(split, "broken_row")
+                source.drop(split, "broken_row", where=f"pair {pair.get('id')}")
                 continue
             label = "false"
             if pair.get("ddi") == "true":

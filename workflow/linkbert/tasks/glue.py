@@ -86,7 +86,7 @@ def _examples(source: Source, layout: Layout, role: str, member: str) -> Iterato
         if not line.strip():
             continue
         if len(row) <= max(positions):
-            source.drop(split, "broken_row")
+            source.drop(split, "broken_row", where=f"line {number + 1}")
             continue
         label, *texts = (row[place].strip() for place in positions)
         yield {
@@ -107,11 +107,15 @@ def _paraphrases(source: Source, layout: Layout) -> dict[str, list[Example]]:
         row = line.split("\t")
         if not header:
             header = row
+            wanted = ("#1 ID", "#2 ID", layout.text_a, layout.text_b, layout.label)
+            missing = ", ".join(str(column) for column in wanted if column not in header)
+            if missing:
+                raise UserError(f"{source.task}: the header has no column {missing}. It is: {line.strip()[:200]}")
             continue
         if not line.strip():
             continue
         if len(row) < len(header):
-            source.drop("train", "broken_row")
+            source.drop("train", "broken_row", where=f"line {number + 1}")
             continue
         cells = dict(zip(header, (cell.strip() for cell in row), strict=False))
         split = "dev" if (cells["#1 ID"], cells["#2 ID"]) in dev_ids else "train"

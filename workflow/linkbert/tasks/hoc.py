@@ -34,13 +34,13 @@ def read(source: Source) -> Dataset:
     abstracts: list[Example] = []
     for pmid in sorted({pmid for _, pmid in content}):
         if ("text", pmid) not in content or ("labels", pmid) not in content:
-            source.drop("all", "text_or_labels_missing")
+            source.drop("all", "text_or_labels_missing", where=f"abstract {pmid}")
             continue
         sentences = [line.strip() for line in content["text", pmid].split("\n") if line.strip()]
         # One line, "< labels of sentence 1< labels of sentence 2...", each "Hallmark--detail AND Hallmark--detail".
         fields = content["labels", pmid].split("<")[1:]
         if len(fields) != len(sentences):
-            source.drop("all", "sentences_without_labels")
+            source.drop("all", "sentences_without_labels", where=f"abstract {pmid}")
             continue
         named = {part.split("--")[0].strip() for field in fields for part in field.split("AND")} - {"", "NULL"}
         labels = sorted(named)

@@ -1,8 +1,9 @@
 """A data set of the Hugging Face hub, as the pinned folder that the download stage keeps: parquet, JSON Lines or csv.
 
 Options: ``kind`` (required); ``columns``, field of the example -> column; ``splits``, ours -> the hub's names (default
-train, validation, test); ``config``, the subfolder or file prefix of a configuration; ``labels``, else the names that
-the parquet files carry, else those that occur. The files are read with pyarrow: no code of the hub is run.
+train, validation, test), or ours -> group -> name where one split of ours has several; ``config``, the subfolder or
+file prefix of a configuration; ``labels``, else the names that the parquet files carry, else those that occur. The
+files are read with pyarrow: no code of the hub is run.
 """
 
 import csv
@@ -31,11 +32,15 @@ def read(source: Source) -> Dataset:
     kind, columns = source.options["kind"], source.options.get("columns", {})
     label_field = {"classification": "label", "multilabel": "labels", "tagging": "tags"}.get(kind, "label")
     label_column = columns.get(label_field, label_field)
+    wanted = source.options.get("splits", dict(zip(SPLITS, ("train", "validation", "test"), strict=True)))
+    # (file, group) pairs of each split; the group is empty where the split has none.
     files = {
-        split: _files(source, name)
-        for split, name in source.options.get(
-            "splits", dict(zip(SPLITS, ("train", "validation", "test"), strict=True))
-        ).items()
+        split: [
+            (path, group)
+            for group, part in (name.items() if isinstance(name, Mapping) else [("", name)])
+            for path in _files(source, part)
+        ]
+        for split, name in wanted.items()
     }
     if not any(files.values()):
         held = sorted(path.name for path in source.path("data").rglob("*") if path.is_file())
@@ -43,19 +48,21 @@ def read(source: Source) -> Dataset:
             f"{source.path('data')}: no file of the splits wanted. It holds: {', '.join(held[:12]) or 'nothing'}."
         )
     names = list(source.options.get("labels", ()))
-    for path in (path for paths in files.values() for path in paths):
+    for path, _ in (pair for pairs in files.values() for pair in pairs):
         names = names or _class_names(path, label_column)
     make = example_maker(source.task, kind, columns, names)
     splits: dict[str, list[Example]] = {}
-    for split, paths in files.items():
-        if not paths:
+    for split, pairs in files.items():
+        if not pairs:
             continue
         splits[split] = []
-        for number, record in enumerate(record for path in paths for record in _records(path)):
+        records = ((record, group) for path, group in pairs for record in _records(path))
+        for number, (record, group) in enumerate(records):
             try:
-                splits[split].append(make(record, f"{split}-{number}"))
+                example = make(record, f"{split}-{number}")
+                splits[split].append(example | {"group": group} if group else example)
             except (KeyError, TypeError, ValueError, IndexError, AttributeError):
-                source.drop(split, "broken_row")
+                source.drop(split, "broken_row", where=f"row {number}")
     labels = labels_of(kind, splits)
     return Dataset(kind, splits, names or labels if labels else [])
 
@@ -65,10 +72,11 @@ def _files(source: Source, split: str) -> list[Path]:
     if folder.is_file():
         return [folder] if split in folder.name else []
     name = re.compile(rf"(^|[/_.-]){re.escape(split)}([/_.-]|$)")
+    of_config = re.compile(rf"(^|/){re.escape(config)}(/|[_.-][^/]*$)" if config else "")
     found = []
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder).as_posix()
-        if path.is_file() and relative.endswith(_ENDS) and name.search(relative) and (not config or config in relative):
+        if path.is_file() and relative.endswith(_ENDS) and name.search(relative) and of_config.search(relative):
             found.append(path)
     return found
 

@@ -29,5 +29,5 @@ def read(source: Source) -> Dataset:
             try:
                 splits[role].append(make(json.loads(line), f"{role}-{number}"))
             except (json.JSONDecodeError, KeyError, TypeError, ValueError, IndexError, AttributeError):
-                source.drop(role, "broken_row")
+                source.drop(role, "broken_row", where=f"line {number + 1}")
     return Dataset(kind, splits, list(source.options.get("labels") or labels_of(kind, splits)))

@@ -36,4 +36,4 @@ def questions(source: Source, role: str, split: str) -> Iterator[Example]:
                 "label": letters.index(record["answer_idx"]),
             }
         except (json.JSONDecodeError, KeyError, TypeError, ValueError):
-            source.drop(split, "broken_row")
+            source.drop(split, "broken_row", where=f"line {number + 1}")

@@ -37,4 +37,5 @@ def _rows(source: Source, role: str, subject: str) -> Iterator[Example]:
                 "label": "ABCD".index(row[5].strip()),
             }
         elif row:
-            source.drop({"dev": "train", "val": "dev", "test": "test"}[role], "broken_row")
+            split = {"dev": "train", "val": "dev", "test": "test"}[role]
+            source.drop(split, "broken_row", where=f"row {number + 1}")

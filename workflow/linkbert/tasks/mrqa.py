@@ -43,7 +43,7 @@ def _examples(source: Source, split: str) -> Iterator[Example]:
             record = json.loads(text)
         except json.JSONDecodeError:
             line_number += 1
-            source.drop(split, "broken_row")
+            source.drop(split, "broken_row", where=f"context {line_number}")
             continue
         if isinstance(record, dict) and "header" in record and "context" not in record:
             continue
@@ -52,7 +52,7 @@ def _examples(source: Source, split: str) -> Iterator[Example]:
         try:
             yield from _questions(source, split, record, line_number)
         except (KeyError, TypeError, IndexError, ValueError, AttributeError):
-            source.drop(split, "broken_row")
+            source.drop(split, "broken_row", where=f"context {line_number}")
     progress.close()
 
 

@@ -53,7 +53,7 @@ def sentences(source: Source, split: str, lines: Iterable[str]) -> Iterator[Exam
             continue
         if tokens:
             if broken:
-                source.drop(split, "broken_row")
+                source.drop(split, "broken_row", where=f"sentence {number}")
             else:
                 # Without documents every sentence is a unit of its own, so that a file can be divided.
                 yield {"id": f"{split}-{number}", "tokens": tokens, "tags": tags, "unit": unit or f"sentence {number}"}

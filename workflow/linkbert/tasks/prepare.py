@@ -66,7 +66,7 @@ def prepare(
     metric = options.get("metric") or dataset.metric or METRIC[dataset.kind]
     if metric.partition(":")[0] not in METRICS:
         raise unknown(task, "metric", metric, METRICS)
-    for sentence in source.warnings:
+    for sentence in (*source.losses(), *source.warnings):
         log.warning("%s: %s", task, sentence)
     with atomic_folder(output) as folder:
         for split, examples in dataset.splits.items():

@@ -25,14 +25,15 @@ def read(source: Source) -> Dataset:
             source.drop("train", "not_in_index_file")
             continue
         try:
+            contexts = question["CONTEXTS"]
             example = {
                 "id": pmid,
                 "text_a": question["QUESTION"],
-                "text_b": " ".join(question["CONTEXTS"]),
+                "text_b": " ".join(contexts) if isinstance(contexts, list) else None,
                 "label": question["final_decision"],
             }
         except (KeyError, TypeError):
-            source.drop(split_of[pmid], "broken_row")
+            source.drop(split_of[pmid], "broken_row", where=f"question {pmid}")
             continue
         splits[split_of[pmid]].append(example)
     by = "the index file" if source.has("split") else "seed"

@@ -22,6 +22,9 @@ def example_maker(
 ) -> Callable[[Mapping[str, Any], str], Example]:
     """A function from (record, default id) to an example of a kind; it raises KeyError, TypeError or ValueError.
 
+    It raises rather than guess: a label that is null, a text where a list belongs and a fraction where a whole number
+    belongs make a broken row, never a new label or another answer.
+
     `columns` renames: field of the example -> column of the record, or several columns for ``choices``. `names` turn
     integer labels and tags into words.
     """
@@ -32,6 +35,8 @@ def example_maker(
             raise unknown(f"{task}: option columns", "field", field, (*FIELDS[kind], *OPTIONAL))
 
     def label_of(value: Any) -> str:
+        if not isinstance(value, str | int) or value == "":
+            raise TypeError(f"{value!r} is no label")
         if isinstance(value, int) and not isinstance(value, bool) and names:
             return names[value] if value >= 0 else str(value)
         return str(value)
@@ -54,11 +59,13 @@ def example_maker(
         elif kind == "classification":
             example["label"] = label_of(example["label"])
         elif kind == "multilabel":
-            example["labels"] = [label_of(label) for label in example["labels"]]
+            example["labels"] = [label_of(label) for label in _list(example["labels"])]
         elif kind == "tagging":
-            example["tags"] = [label_of(tag) for tag in example["tags"]]
+            example["tokens"] = _list(example["tokens"])
+            example["tags"] = [label_of(tag) for tag in _list(example["tags"])]
         elif kind == "choice":
-            example["label"] = int(example["label"])
+            example["choices"] = _list(example["choices"])
+            example["label"] = _whole(example["label"])
         return example
 
     return make
@@ -67,10 +74,24 @@ def example_maker(
 def _answers(answers: Any) -> list[dict[str, Any]]:
     """Answers as ``[{"text", "start"}]``, from that form, SQuAD's list, or the lists of `datasets`."""
     if isinstance(answers, Mapping):
-        pairs = list(zip(answers["text"], answers["answer_start"], strict=True))
+        pairs = list(zip(_list(answers["text"]), _list(answers["answer_start"]), strict=True))
     else:
-        pairs = [(one["text"], one["start"] if "start" in one else one["answer_start"]) for one in answers]
-    return [{"text": str(text), "start": int(start)} for text, start in pairs]
+        pairs = [(one["text"], one["start"] if "start" in one else one["answer_start"]) for one in _list(answers)]
+    if not all(isinstance(text, str) for text, _ in pairs):
+        raise TypeError("an answer is no text")
+    return [{"text": text, "start": _whole(start)} for text, start in pairs]
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list | tuple):
+        raise TypeError(f"{value!r:.80} is no list")
+    return list(value)
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
+        raise TypeError(f"{value!r} is no whole number")
+    return int(value)
 
 
 def labels_of(kind: str, splits: Mapping[str, Sequence[Example]]) -> list[str]:

@@ -5,6 +5,7 @@ role ``data``, is divided by article or by context in the proportions that an op
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 from linkbert.errors import UserError
 from linkbert.tasks.base import SPLITS, Dataset, Example, Source
@@ -45,8 +46,8 @@ def _examples(source: Source, split: str) -> Iterator[Example]:
     if not isinstance(content, dict) or not isinstance(content.get("data"), list):
         raise UserError(f"{source.task}, {split}: not SQuAD's format (no list 'data' at the top).")
     for article_number, article in enumerate(content["data"]):
-        for paragraph_number, paragraph in enumerate(article.get("paragraphs", [])):
-            for qa in paragraph.get("qas", []):
+        for paragraph_number, paragraph in enumerate(_members(source, split, article, "paragraphs")):
+            for qa in _members(source, split, paragraph, "qas"):
                 try:
                     answers = [{"text": a["text"], "start": int(a["answer_start"])} for a in qa["answers"]]
                     yield {
@@ -58,4 +59,13 @@ def _examples(source: Source, split: str) -> Iterator[Example]:
                         "unit": {"article": article_number, "context": f"{article_number}.{paragraph_number}"},
                     }
                 except (KeyError, TypeError, ValueError, AttributeError):
-                    source.drop(split, "broken_row")
+                    source.drop(split, "broken_row", where=f"article {article_number}, paragraph {paragraph_number}")
+
+
+def _members(source: Source, split: str, whole: Any, name: str) -> list[Any]:
+    """A list in an article or a paragraph; where there is none, the whole is a broken row."""
+    members = whole.get(name) if isinstance(whole, dict) else None
+    if not isinstance(members, list):
+        source.drop(split, "broken_row")
+        return []
+    return members
