@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 REAL ?= ../shared/real
 
-.PHONY: help setup demo test lint real clean-demo
+.PHONY: help setup demo test cluster lint real clean-demo
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -23,10 +23,13 @@ $(VENV)/ready: pyproject.toml
 demo: setup ## all nine tables on a small generated world, offline, in minutes
 	$(BIN)/python scripts/make_world.py --seed 0 --scale small --output results/demo/world
 	$(BIN)/snakemake all audits --configfile config/demo.yaml --cores $(CORES) --show-failed-logs --rerun-incomplete
-	@echo; echo "Nine tables in results/demo/tables/. Begin with results/demo/tables/README.md."
+	@echo; echo "Nine tables in results/demo/tables/. Begin with results/demo/report.html."
 
-test: setup ## the whole test suite
-	$(BIN)/python -m pytest --durations=15
+test: setup ## the whole test suite, but for the tests on a SLURM
+	$(BIN)/python -m pytest --durations=15 -m "not cluster"
+
+cluster: setup ## the demo and its disasters on a SLURM of this machine's own; needs root
+	$(BIN)/python -m pytest --durations=15 tests/cluster
 
 lint: setup ## style and types of everything
 	$(BIN)/ruff check .

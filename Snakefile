@@ -6,6 +6,9 @@ min_version("9.14")
 
 
 configfile: "config/tables.yaml"
+configfile: "config/report.yaml"
+configfile: "config/cards.yaml"
+configfile: "config/cluster.yaml"
 configfile: "config/paper.yaml"
 
 
@@ -21,9 +24,12 @@ include: "rules/download.smk"
 include: "rules/corpus.smk"
 include: "rules/graph.smk"
 include: "rules/instances.smk"
+include: "rules/corpus_reports.smk"
 include: "rules/pretrain.smk"
 include: "rules/finetune.smk"
+include: "rules/evidence.smk"
 include: "rules/tables.smk"
+include: "rules/report.smk"
 
 
 rule all:
@@ -31,4 +37,6 @@ rule all:
     input:
         rules.tables.input,
         rules.figures.input,
+        rules.cases.input,
+        rules.report_page.input,
     localrule: True

@@ -2,8 +2,9 @@
 
     python benchmarks/pretraining.py --size tiny --output pretraining.json
 
-Runs on CPU anywhere and on CUDA where there is one. Without --source it makes a corpus of made-up words. Variants take
-turns; each one's best round counts, so that a busy machine disturbs all alike.
+Runs on CPU anywhere and on CUDA where there is one. Without --source it makes a corpus of made-up words. On CPUs
+variants take turns, so that a busy machine disturbs all alike; on a GPU each has the memory for itself. The best round
+counts.
 """
 
 import argparse
@@ -14,8 +15,9 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -40,6 +42,13 @@ SIZES = {
 }
 Clock = Callable[[], float]
 CLOCKS: dict[str, Clock] = {"wall": time.perf_counter, "cpu": time.process_time}
+TECHNIQUES = [technique.name for technique in fields(Techniques)]
+# What a step has where it is not said: minutes of a CPU, and enough for a GPU to be busy.
+DEFAULTS = {
+    "cpu": {"batch_size": 32, "steps": 2, "micro_batch_tokens": 8192},
+    "cuda": {"batch_size": 1024, "steps": 10, "micro_batch_tokens": None},
+}
+HUGGING_FACE_TOKENS = 32_768  # of a padded micro-batch on a GPU: its logits are those of all positions
 SIZE_KEYS = ("num_layers", "hidden_size", "num_heads", "intermediate_size")
 
 
@@ -47,17 +56,21 @@ class Ours:
     """Our trainer, a few steps at a time."""
 
     def __init__(self, recipe: Recipe, corpus: Corpus, vocabulary: Vocabulary, device: torch.device, off: str | None):
-        self.techniques = replace(Techniques(), **({off: False} if off else {}))
+        self.techniques = replace(Techniques(), **({off: False} if off in TECHNIQUES else {}))
         model = build_model(recipe, vocabulary, None, self.techniques.padded_vocabulary).to(device).train()
-        if recipe.compile is True:
+        if off != "compile" and (recipe.compile is True or (recipe.compile == "auto" and device.type == "cuda")):
             compile_layers(model.encoder)
         self.trainer = Trainer(model, recipe, corpus, vocabulary, device, techniques=self.techniques)
 
     def run(self, steps: int, clock: Clock) -> tuple[int, float, float]:
         """Real tokens, seconds, and seconds spent waiting for data."""
         trainer, tokens, waited = self.trainer, 0, 0.0
-        data = trainer.prefetch()
-        trainer.update(next(data), 0.5)
+        # The first step warms up, and finds the micro-batches that fit into memory.
+        while True:
+            data = trainer.prefetch()
+            if trainer.update(next(data), 0.5):
+                break
+            data.close()
         synchronize(trainer.device)
         began = clock()
         for _ in range(steps):
@@ -65,7 +78,7 @@ class Ours:
             step = next(data)
             waited += time.perf_counter() - asked
             if not trainer.update(step, 0.5):
-                sys.exit("out of memory: choose a smaller --micro-batch-tokens")
+                sys.exit("out of memory in the middle: choose a smaller --micro-batch-tokens")
             trainer.step += 1
             tokens += step.tokens
         synchronize(trainer.device)
@@ -88,7 +101,7 @@ class HuggingFace:
         )
         config = build_model(recipe, vocabulary, None).config.to_hf()
         self.model = BertForPreTraining(BertConfig(**config))
-        self.micro = max((recipe.micro_batch_tokens or 8192) // recipe.length, 1)
+        self.micro = max((recipe.micro_batch_tokens or HUGGING_FACE_TOKENS) // recipe.length, 1)
 
     def examples(self, count: int) -> list[dict[str, Any]]:
         """The first instances of the corpus, ready made."""
@@ -175,9 +188,31 @@ def prepare(options: argparse.Namespace, folder: Path) -> tuple[Path, Path, Path
     return folder / "tokenizer", folder / "tokens", folder / "instances"
 
 
+class Round(NamedTuple):
+    """What one variant did in one round."""
+
+    rate: float  # real tokens a second
+    waiting: float  # share of the time spent waiting for data
+    memory: int | None  # bytes of the GPU at most
+
+
+def measure_round(variant: Ours | HuggingFace, options: argparse.Namespace, device: torch.device) -> Round:
+    """Some steps of a variant."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+    tokens, seconds, waited = variant.run(options.steps, CLOCKS[options.clock])
+    memory = torch.cuda.max_memory_allocated() if device.type == "cuda" else None
+    gc.collect()
+    return Round(tokens / seconds, waited / seconds, memory)
+
+
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """All variants; real tokens a second, their ratio to ours, fill, utilization."""
     device = choose_device(options.device)
+    for name, value in DEFAULTS["cuda" if device.type == "cuda" else "cpu"].items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
     tokenizer, tokens, instances = prepare(options, folder)
     recipe = Recipe.parse(
         {
@@ -197,20 +232,24 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     vocabulary = read_vocabulary(tokenizer)
     files = sorted(instances.glob("epoch-*.npy"))
     corpus = Corpus([open_source(tokens, files, vocabulary, options.length, 3)], 0)
-    variants: dict[str, Ours | HuggingFace] = {"ours": Ours(recipe, corpus, vocabulary, device, None)}
-    if options.ablate:
-        for technique in fields(Techniques):
-            variants[f"without {technique.name}"] = Ours(recipe, corpus, vocabulary, device, technique.name)
+    makers: dict[str, Callable[[], Ours | HuggingFace]] = {
+        "ours": lambda: Ours(recipe, corpus, vocabulary, device, None)
+    }
+    for technique in [*TECHNIQUES, "compile"] if options.ablate else []:
+        if technique != ("chunked_loss" if device.type == "cuda" else "compile"):  # there it changes nothing
+            makers[f"without {technique}"] = partial(Ours, recipe, corpus, vocabulary, device, technique)
     if options.hugging_face:
-        variants["Hugging Face Trainer"] = HuggingFace(recipe, corpus, tokenizer, vocabulary, device)
-    best: dict[str, tuple[float, float]] = {}
-    for turn in range(options.rounds):
-        for name, variant in variants.items():
-            number, seconds, waited = variant.run(options.steps, CLOCKS[options.clock])
-            if number / seconds > best.get(name, (0.0, 0.0))[0]:
-                best[name] = number / seconds, waited / seconds
-            print(f"round {turn + 1}: {name}: {number / seconds:,.0f} tokens/s", file=sys.stderr)
-            gc.collect()
+        makers["Hugging Face Trainer"] = lambda: HuggingFace(recipe, corpus, tokenizer, vocabulary, device)
+    best: dict[str, Round] = {}
+    for group in [[name] for name in makers] if device.type == "cuda" else [list(makers)]:
+        variants = {name: makers[name]() for name in group}
+        for turn in range(options.rounds):
+            for name, variant in variants.items():
+                one = measure_round(variant, options, device)
+                best[name] = max(best.get(name, one), one)
+                print(f"round {turn + 1}: {name}: {one.rate:,.0f} tokens/s", file=sys.stderr)
+        del variants, variant
+        gc.collect()
     config = build_model(recipe, vocabulary, None).config
     lengths = corpus.samples(0, min(10_000, int(corpus.pass_sizes(0).sum()))).lengths
     flops = training_flops(config, float(lengths.mean()))
@@ -229,13 +268,14 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "gemm_flops": measured,
         "variants": {
             name: {
-                "tokens_per_second": rate,
-                "ratio": rate / best["ours"][0],
-                "of_gemm": rate * flops / measured,
-                "of_peak": rate * flops / named[1] if named else None,
-                "waiting_for_data": waited,
+                "tokens_per_second": one.rate,
+                "ratio": one.rate / best["ours"].rate,
+                "of_gemm": one.rate * flops / measured,
+                "of_peak": one.rate * flops / named[1] if named else None,
+                "waiting_for_data": one.waiting,
+                "gpu_memory": one.memory,
             }
-            for name, (rate, waited) in best.items()
+            for name, one in best.items()
         },
     }
     return report
@@ -249,14 +289,15 @@ def table(report: dict[str, Any]) -> str:
         f"{report['device']}, {report['threads']} threads, torch {report['torch']}; sequences fill "
         f"{100 * report['fill']:.0f} % of their length; utilization against {against}.",
         "",
-        "| | real tokens/s | of ours | utilization | waiting for data |",
-        "|---|---:|---:|---:|---:|",
+        "| | real tokens/s | of ours | utilization | waiting for data | GPU memory |",
+        "|---|---:|---:|---:|---:|---:|",
     ]
     for name, row in report["variants"].items():
         used = row["of_peak"] if peak else row["of_gemm"]
+        memory = f"{row['gpu_memory'] / 2**30:.1f} GiB" if row["gpu_memory"] else "–"
         lines.append(
             f"| {name} | {row['tokens_per_second']:,.0f} | {row['ratio']:.2f} | {100 * used:.1f} % | "
-            f"{100 * row['waiting_for_data']:.1f} % |"
+            f"{100 * row['waiting_for_data']:.1f} % | {memory} |"
         )
     return "\n".join(lines)
 
@@ -272,13 +313,15 @@ def main(arguments: list[str] | None = None) -> int | None:
     parser.add_argument("--words", type=int, default=30_522, help="of the made-up vocabulary")
     parser.add_argument("--length", type=int, default=512)
     parser.add_argument("--full", type=float, default=0.9, help="share of made-up instances that fill the length")
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--micro-batch-tokens", type=int, default=8192)
-    parser.add_argument("--steps", type=int, default=2, help="of a round")
+    parser.add_argument("--batch-size", type=int, help="sequences of a step; 32 on CPU, 1024 on CUDA")
+    parser.add_argument("--micro-batch-tokens", type=int, help="8192 on CPU; on CUDA what fits")
+    parser.add_argument("--steps", type=int, help="of a round; 2 on CPU, 10 on CUDA")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--attention-dropout", type=float, default=0.1)
-    parser.add_argument("--compile", action="store_true", help="compile the layers")
+    parser.add_argument(
+        "--compile", action=argparse.BooleanOptionalAction, default="auto", help="compile the layers; auto on CUDA"
+    )
     parser.add_argument("--clock", choices=CLOCKS, default="wall", help="cpu: for one thread on a machine in use")
     parser.add_argument("--ablate", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--hugging-face", action=argparse.BooleanOptionalAction, default=True)

@@ -9,13 +9,22 @@ ROOT = Path(str(workflow.current_basedir)).parent
 sys.path.insert(0, str(ROOT / "workflow"))
 
 from linkbert import STAGE
+from linkbert.cards.wanted import Cards
+from linkbert.cluster import cancel_orphans
 from linkbert.errors import UserError
+from linkbert.evidence.wanted import Wanted
+from linkbert.hardware import Hardware
 from linkbert.plan import Plan
+from linkbert.report.plan import Reporting
 
 try:
     plan = Plan(config, ROOT)
+    evidence = Wanted(plan)
+    cards = Cards(plan, evidence)
+    reporting = Reporting(plan)
 except UserError as error:
     raise WorkflowError(str(error)) from None
+hardware = Hardware(config, lambda model: plan.models[model]["size"])
 
 # Jobs import the library from workflow/ and use the interpreter that runs Snakemake. Conda jobs drop PYTHONPATH and bring
 # their own interpreter, so both are set inside the shell, after an environment is activated.
@@ -37,3 +46,10 @@ wildcard_constraints:
     table="|".join(plan.tables),
     links="hyperlink|citation|tfidf|random",
     shard=r"\d{4}",
+
+
+# The jobs of a Snakemake that was killed run on in the cluster, and it cannot find them again.
+onstart:
+    if workflow.is_main_process:
+        for job in cancel_orphans(Path.cwd()):
+            print(f"Cancelled job {job}, left by an earlier run.", file=sys.stderr)

@@ -12,9 +12,10 @@ rule extract_documents:
         "<results>/benchmarks/extract_documents/{corpus}-{shard}.tsv"
     conda:
         "../envs/data.yaml"
+    threads: hardware.threads("extract_documents")
     resources:
-        mem_mb=4000,
-        runtime="4h",
+        mem_mb=hardware.mem_mb("extract_documents"),
+        runtime=hardware.runtime("extract_documents"),
     params:
         stage=STAGE["documents"],
         format=lambda wildcards: plan.corpora[wildcards.corpus]["format"],
@@ -43,10 +44,10 @@ rule prepare_tokenizer:
         "<results>/benchmarks/prepare_tokenizer/{tokenizer}.tsv"
     conda:
         "../envs/data.yaml"
-    threads: 8
+    threads: hardware.threads("prepare_tokenizer")
     resources:
-        mem_mb=32000,
-        runtime="8h",
+        mem_mb=hardware.mem_mb("prepare_tokenizer"),
+        runtime=hardware.runtime("prepare_tokenizer"),
     params:
         stage=STAGE["tokenizer"],
         source=plan.tokenizer_source,
@@ -66,10 +67,10 @@ rule tokenize_documents:
         "<results>/benchmarks/tokenize_documents/{corpus}-{tokenizer}.tsv"
     conda:
         "../envs/data.yaml"
-    threads: 16
+    threads: hardware.threads("tokenize_documents")
     resources:
-        mem_mb=32000,
-        runtime="8h",
+        mem_mb=hardware.mem_mb("tokenize_documents"),
+        runtime=hardware.runtime("tokenize_documents"),
     params:
         stage=STAGE["tokens"],
     shell:

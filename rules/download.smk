@@ -1,4 +1,7 @@
-"""Bytes from outside: every file and every hub repository, verified, or taken from a mirror."""
+"""Bytes from outside: every file and every hub repository, verified, or taken from a mirror.
+
+They are fetched where Snakemake runs, because the nodes of many clusters have no network.
+"""
 
 
 rule download_file:
@@ -8,11 +11,12 @@ rule download_file:
         "<results>/logs/download_file/{file}.log",
     benchmark:
         "<results>/benchmarks/download_file/{file}.tsv"
+    localrule: True
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=1000,
-        runtime="1d",
+        mem_mb=hardware.mem_mb("download_file"),
+        runtime=hardware.runtime("download_file"),
         download=1,
     params:
         stage=STAGE["download"],
@@ -29,11 +33,12 @@ rule download_hub:
         "<results>/logs/download_hub/{hub}.log",
     benchmark:
         "<results>/benchmarks/download_hub/{hub}.tsv"
+    localrule: True
     conda:
         "../envs/torch.yaml"
     resources:
-        mem_mb=2000,
-        runtime="4h",
+        mem_mb=hardware.mem_mb("download_hub"),
+        runtime=hardware.runtime("download_hub"),
         download=1,
     params:
         stage=STAGE["download"],

@@ -16,9 +16,10 @@ rule prepare_task:
         "<results>/benchmarks/prepare_task/{task}.tsv"
     conda:
         "../envs/data.yaml"
+    threads: hardware.threads("prepare_task")
     resources:
-        mem_mb=4000,
-        runtime="1h",
+        mem_mb=hardware.mem_mb("prepare_task"),
+        runtime=hardware.runtime("prepare_task"),
     params:
         stage=STAGE["tasks"],
         files=plan.task_arguments,
@@ -52,11 +53,13 @@ rule finetune:
         batch=plan.missing_batches(),
     conda:
         "../envs/torch.yaml"
-    threads: config["hardware"]["finetune_threads"]
+    threads: hardware.threads("finetune")
     resources:
-        mem_mb=lambda wildcards: plan.hardware(wildcards, "finetune", "mem_mb"),
-        runtime=lambda wildcards: plan.hardware(wildcards, "finetune", "runtime"),
-        gpu=lambda wildcards: plan.hardware(wildcards, "finetune", "gpus"),
+        **hardware.slurm("finetune"),
+        launcher="local",
+        mem_mb=hardware.mem_mb("finetune"),
+        runtime=hardware.runtime("finetune"),
+        gpu=hardware.gpu("finetune"),
     params:
         stage=STAGE["finetune"],
         runs=plan.batch_json,
@@ -64,7 +67,8 @@ rule finetune:
         folder=plan.run_folder,
     shell:
         """
-        python scripts/finetune.py \\
+        exec python scripts/launch.py --launcher {resources.launcher} --gpus {resources.gpu} \\
+        --threads {threads} scripts/finetune.py \\
         --name {wildcards.model} \\
         --model {input.model} \\
         --batch {wildcards.batch} \\

@@ -14,9 +14,10 @@ rule sample_instances:
         "<results>/benchmarks/sample_instances/{corpus}-{tokenizer}-{sampling}.tsv"
     conda:
         "../envs/data.yaml"
+    threads: hardware.threads("sample_instances")
     resources:
-        mem_mb=64000,
-        runtime="12h",
+        mem_mb=hardware.mem_mb("sample_instances"),
+        runtime=hardware.runtime("sample_instances"),
     params:
         stage=STAGE["instances"],
         graph=lambda wildcards, input: f"--graph {input.graph}" if input.graph else "",
@@ -50,9 +51,10 @@ rule sample_heldout:
         "<results>/benchmarks/sample_heldout/{corpus}-{tokenizer}.tsv"
     conda:
         "../envs/data.yaml"
+    threads: hardware.threads("sample_heldout")
     resources:
-        mem_mb=64000,
-        runtime="4h",
+        mem_mb=hardware.mem_mb("sample_heldout"),
+        runtime=hardware.runtime("sample_heldout"),
     params:
         stage=STAGE["instances"],
         graph=lambda wildcards, input: f"--graph {input.graph}" if input.graph else "",
@@ -87,9 +89,10 @@ rule audit_instances:
         "<results>/benchmarks/audit_instances/{corpus}-{tokenizer}-{sampling}.tsv"
     conda:
         "../envs/data.yaml"
+    threads: hardware.threads("audit_instances")
     resources:
-        mem_mb=64000,
-        runtime="4h",
+        mem_mb=hardware.mem_mb("audit_instances"),
+        runtime=hardware.runtime("audit_instances"),
     params:
         graph=lambda wildcards, input: f"--graph {input.graph}" if input.graph else "",
     shell:

@@ -18,22 +18,23 @@ rule pretrain:
         model=plan.pattern("models", kind="pretrained"),
     conda:
         "../envs/torch.yaml"
-    threads: config["hardware"]["pretrain_threads"]
+    threads: hardware.threads("pretrain")
     resources:
-        mem_mb=lambda wildcards: plan.hardware(wildcards, "pretrain", "mem_mb"),
-        runtime=lambda wildcards: plan.hardware(wildcards, "pretrain", "runtime"),
-        gpu=lambda wildcards: plan.hardware(wildcards, "pretrain", "gpus"),
-        nodes=1,
+        **hardware.slurm("pretrain"),
+        launcher="local",
+        mem_mb=hardware.mem_mb("pretrain"),
+        runtime=hardware.runtime("pretrain"),
+        gpu=hardware.gpu("pretrain"),
     params:
         stage=STAGE["pretrain"],
         recipe=plan.pretraining_json,
         sources=plan.pretraining_sources,
         init=lambda wildcards, input: f"--init {input.init}" if input.init else "",
-        gpus=lambda wildcards: plan.hardware(wildcards, "pretrain", "gpus"),
         checkpoints=plan.checkpoint_folder,
     shell:
         """
-        python scripts/launch.py --nodes {resources.nodes} --gpus {params.gpus} --threads {threads} scripts/pretrain.py \\
+        exec python scripts/launch.py --launcher {resources.launcher} --nodes {resources.nodes} \\
+        --gpus {resources.gpu} --threads {threads} scripts/pretrain.py \\
         --name {wildcards.model} \\
         --recipe {params.recipe:q} \\
         --tokenizer {input.tokenizer} \\
@@ -72,7 +73,7 @@ rule adopt_model:
 
 rule record_training:
     input:
-        "<results>/models/{model}",
+        plan.model_to_come,
     output:
         "<results>/scores/{model}/training-{hash}.json",
     log:
@@ -87,8 +88,10 @@ rule record_training:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        model=plan.model_folder,
     shell:
-        "(cp {input}/training.json {output}.part && mv {output}.part {output}) 2>{log}"
+        "(cp {params.model}/training.json {output}.part && mv {output}.part {output}) 2>{log}"
 
 
 rule models:

@@ -4,9 +4,11 @@
 rule make_table:
     input:
         scores=plan.table_scores,
+        evidence=evidence.table_statistics,
         published="config/published.tsv",
     output:
         md="<results>/tables/{table}.md",
+        csv="<results>/tables/{table}.csv",
         tsv="<results>/tables/{table}.tsv",
         tex="<results>/tables/{table}.tex",
         json="<results>/tables/{table}.json",
@@ -20,6 +22,7 @@ rule make_table:
         "<results>/logs/make_table/{table}.log",
     benchmark:
         "<results>/benchmarks/make_table/{table}.tsv"
+    localrule: True
     conda:
         "../envs/report.yaml"
     resources:
@@ -28,12 +31,15 @@ rule make_table:
     params:
         stage=STAGE["tables"],
         table=plan.table_json,
+        missing=evidence.missing_json,
         prefix=lambda wildcards, output: output.md.removesuffix(".md"),
     shell:
         """
         python scripts/make_table.py \\
         --table {params.table:q} \\
         --scores {input.scores} \\
+        --evidence {input.evidence} \\
+        --missing {params.missing:q} \\
         --published {input.published} \\
         --output {params.prefix} \\
         &>{log}
@@ -54,6 +60,7 @@ rule summarize_tables:
         "<results>/logs/summarize_tables.log",
     benchmark:
         "<results>/benchmarks/summarize_tables.tsv"
+    localrule: True
     conda:
         "../envs/report.yaml"
     resources:
@@ -69,6 +76,7 @@ rule summarize_tables:
 rule judge_claims:
     input:
         tables=collect("<results>/tables/{table}.json", table=plan.tables),
+        evidence=evidence.all_statistics(),
         claims="config/claims.yaml",
     output:
         md="<results>/tables/claims.md",
@@ -82,6 +90,7 @@ rule judge_claims:
         "<results>/logs/judge_claims.log",
     benchmark:
         "<results>/benchmarks/judge_claims.tsv"
+    localrule: True
     conda:
         "../envs/report.yaml"
     resources:
@@ -91,7 +100,14 @@ rule judge_claims:
         stage=STAGE["tables"],
         prefix=lambda wildcards, output: output.md.removesuffix(".md"),
     shell:
-        "python scripts/judge_claims.py --claims {input.claims} --tables {input.tables} --output {params.prefix} &>{log}"
+        """
+        python scripts/judge_claims.py \\
+        --claims {input.claims} \\
+        --tables {input.tables} \\
+        --evidence {input.evidence} \\
+        --output {params.prefix} \\
+        &>{log}
+        """
 
 
 rule plot_table:
@@ -109,6 +125,7 @@ rule plot_table:
         "<results>/logs/plot_table/{table}.log",
     benchmark:
         "<results>/benchmarks/plot_table/{table}.tsv"
+    localrule: True
     conda:
         "../envs/report.yaml"
     resources:
@@ -156,6 +173,7 @@ for table_name in plan.tables:
             table_name
         input:
             f"<results>/tables/{table_name}.md",
+            evidence.table_lineages(table_name),
         localrule: True
 
 
@@ -164,6 +182,8 @@ rule tables:
         collect("<results>/tables/{table}.md", table=plan.tables),
         "<results>/tables/README.md",
         "<results>/tables/claims.md",
+        evidence.all_lineages(),
+        reporting.board_files(),
     localrule: True
 
 
@@ -171,4 +191,5 @@ rule figures:
     input:
         collect("<results>/figures/{table}.svg", table=plan.tables),
         plan.training_figures(),
+        reporting.figure_files(),
     localrule: True

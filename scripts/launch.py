@@ -1,62 +1,70 @@
-"""Start a training script: here, on all GPUs of this machine, or on all nodes of this SLURM allocation.
+"""Start a training script: here, on all GPUs of this machine, or on all nodes of this SLURM job.
 
-    python scripts/launch.py --nodes 2 --gpus 8 --threads 64 scripts/pretrain.py --name linkbert-base ...
+    python scripts/launch.py --nodes 2 --gpus 16 --threads 64 --launcher srun scripts/pretrain.py --name linkbert-large
 
-Without several GPUs or nodes the script simply replaces this process, so that signals reach it. Jobs of
-Snakemake's SLURM executor lose most SLURM_* variables: sizes come in as arguments and the scheduler names the nodes.
+`--launcher srun` makes the script a step of the SLURM job that this runs in, so that the warning before a time limit
+reaches it. Where it then stops with its state saved (status 75), the job is sent back to the queue and goes on later.
 """
 
 import argparse
 import os
-import re
+import signal
 import subprocess
 import sys
+import time
 
+from linkbert.cluster import EXIT_RETRY, first_node_address, requeue
 from linkbert.command import run
 from linkbert.errors import UserError
 
-
-def ask(*command: str) -> str:
-    """The output of a command of the scheduler, without the last newline."""
-    try:
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError) as error:
-        what = " ".join(command)
-        raise UserError(f"launch: '{what}' failed ({error}); several nodes need a SLURM allocation.") from None
+TORCHRUN = [sys.executable, "-c", "from linkbert.cluster import torchrun; torchrun()"]
 
 
-def first_node_address(job: str) -> str:
-    """The address of the first node of a SLURM job, where ranks meet."""
-    node = ask("scontrol", "show", "hostnames", ask("squeue", "-h", "-j", job, "-o", "%N")).splitlines()[0]
-    found = re.search(r"NodeAddr=(\S+)", ask("scontrol", "show", "node", node, "--oneliner"))
-    return found.group(1) if found else node
-
-
-def command_line(nodes: int, gpus: int, threads: int, script: list[str]) -> list[str]:
-    """The command to become: plain Python, torchrun, or srun with one torchrun a node."""
-    job = os.environ.get("SLURM_JOB_ID")
-    if nodes == 1 and gpus <= 1:
+def processes(nodes: int, gpus: int, job: str | None, script: list[str]) -> list[str]:
+    """The command of one node: plain Python, or torchrun with a process for each of its GPUs."""
+    if gpus <= 1 and nodes == 1:
         return [sys.executable, *script]
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(max(gpus // nodes, 1))]
-    if nodes == 1 or job is None:
-        return [*torchrun, "--standalone", *script]
-    port = 20000 + int(job) % 20000
-    meeting = ["--nnodes", str(nodes), "--rdzv-backend", "c10d", "--rdzv-id", job]
-    meeting += ["--rdzv-endpoint", f"{first_node_address(job)}:{port}"]
-    spread = [f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", f"--cpus-per-task={threads}"]
-    return ["srun", *spread, "--kill-on-bad-exit=1", *torchrun, *meeting, *script]
+    meeting = ["--standalone"]
+    if nodes > 1:
+        port = 20000 + int(job or 0) % 20000
+        meeting = ["--nnodes", str(nodes), "--master-addr", first_node_address(job or "0"), "--master-port", str(port)]
+    ranks = ["--nproc-per-node", str(max(gpus // nodes, 1)), "--shutdown-timeout", "300"]
+    return [*TORCHRUN, *ranks, *meeting, *script]
 
 
-def main(arguments: list[str] | None = None) -> None:
+def step(nodes: int, gpus: int, threads: int) -> list[str]:
+    """The command that starts another one as a step of this SLURM job, once on every node."""
+    command = ["srun", f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", f"--cpus-per-task={threads}"]
+    return [*command, "--kill-on-bad-exit=1", *([f"--gpus-per-node={gpus // nodes}"] if gpus else [])]
+
+
+def in_step(command: list[str], job: str) -> int:
+    """Run a step to its end; its exit status. A step that asks for more time is sent back to the queue."""
+    # A cancelled job's signals go to the step as well: this process waits for what becomes of it.
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
+    status = subprocess.run(command).returncode
+    if status == EXIT_RETRY and requeue(job):
+        print(f"launch: job {job} stopped with its state saved and waits in the queue to go on", file=sys.stderr)
+        time.sleep(600)  # the scheduler ends this job before
+    return status
+
+
+def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nodes", type=int, default=1, help="how many machines")
     parser.add_argument("--gpus", type=int, default=0, help="how many GPUs in total, over all nodes")
     parser.add_argument("--threads", type=int, default=1, help="processor cores a node")
+    parser.add_argument("--launcher", choices=("local", "srun"), default="local", help="where it starts")
     parser.add_argument("script", nargs=argparse.REMAINDER, help="the script and its arguments")
     options = parser.parse_args(arguments)
-    per_node = max(options.gpus // options.nodes, 1)
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(options.threads // per_node, 1)))
-    command = command_line(options.nodes, options.gpus, options.threads, options.script)
+    job = os.environ.get("SLURM_JOB_ID")
+    nodes = options.nodes if options.launcher == "srun" else 1
+    if options.launcher == "srun" and job is None:
+        raise UserError("launch: --launcher srun needs a SLURM job; SLURM_JOB_ID is not set.")
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(options.threads // max(options.gpus // nodes, 1), 1)))
+    command = processes(nodes, options.gpus, job, options.script)
+    if options.launcher == "srun":
+        return in_step([*step(nodes, options.gpus, options.threads), *command], job)
     os.execvp(command[0], command)
 
 

@@ -8,8 +8,9 @@ import argparse
 from pathlib import Path
 
 from linkbert.command import pair, run
+from linkbert.figures.records import read_training
 from linkbert.figures.style import save
-from linkbert.figures.training import plot_training, read_training
+from linkbert.figures.training import plot_training
 
 
 def main(arguments: list[str] | None = None) -> None:

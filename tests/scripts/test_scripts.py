@@ -22,19 +22,38 @@ TABLE = {"table": "t", "title": "T", "rows": [{"model": "m", "title": "M"}], "co
 # Script -> its arguments, with NOTHING for an input that is not there, OUT for the output, and what must be said.
 MISSING = {
     "adopt_model": ("--hub NOTHING --tokenizer NOTHING --output OUT", "no weights found"),
+    "answer_cases": (
+        '--name m --cases \'{"c": {"title": "C", "task": "NOTHING", "example": "test/0"}}\' --scores NOTHING --tasks T '
+        "--run-folder R --output OUT",
+        "NOTHING",
+    ),
     "audit_instances": ("--tokens NOTHING --instances NOTHING --report OUT", "NOTHING"),
     "build_graph": ("--links hyperlink --documents NOTHING --output OUT", "NOTHING"),
+    "check_overlap": ("--documents NOTHING --output OUT", "NOTHING"),
+    "report_graph": ("--graph NOTHING --output OUT", "NOTHING"),
+    "report_instances": ("--instances NOTHING --output OUT", "NOTHING"),
+    "condense_scores": ("--scores NOTHING --runs R --tasks T --output OUT", "NOTHING"),
     "download_file": ("--url NOTHING --output OUT", "NOTHING: no such file"),
     "download_hub": (f"--repository a/b --revision {'0' * 40} --kind model --mirror NOTHING --output OUT", "NOTHING"),
     "extract_documents": ("--format jsonl --inputs NOTHING --output OUT", "NOTHING"),
+    "export_scores": ('--results NOTHING --config \'{"experiment": "e"}\' --output OUT', "NOTHING: no scores yet"),
     "finetune": (
         f"--name m --model NOTHING --batch b --runs '{json.dumps(RUNS)}' --tasks NOTHING --run-folder R --output OUT",
         "NOTHING",
     ),
+    "import_scores": ("--archive NOTHING --results OUT", "NOTHING: no such archive"),
     "judge_claims": ("--claims NOTHING --tables NOTHING --output OUT", "NOTHING"),
+    "make_leaderboard": (
+        '--leaderboard b --definition \'{"title": "B", "layout": "list"}\' --published NOTHING '
+        "--tables NOTHING --output OUT",
+        "NOTHING",
+    ),
+    "make_model_card": ("--model NOTHING --card '{}' --lineage NOTHING --output OUT", "NOTHING"),
+    "make_report": ("--tables NOTHING --claims NOTHING --deviations NOTHING --output OUT", "NOTHING"),
     "make_table": (f"--table '{json.dumps(TABLE)}' --scores NOTHING --published NOTHING --output OUT", "NOTHING"),
     "make_world": ('--sizes \'{"base": {"layers": 2}}\' --output OUT', "size 'base'.*expected num_layers"),
     "plan": ("table10 --configfile NOTHING", "NOTHING: no such"),
+    "plot_analysis": ("--figure f --definition '{}' --tables NOTHING --output OUT", "NOTHING"),
     "plot_table": ("--table NOTHING --output OUT", "NOTHING"),
     "plot_training": ("--models NOTHING --output OUT", "NOTHING"),
     "prepare_task": ("--task rte --reader glue_rte --files archive=NOTHING --output OUT", "NOTHING"),
@@ -44,10 +63,13 @@ MISSING = {
         "--device cpu --output OUT",
         "NOTHING",
     ),
+    "record_lineage": ("--model m --results NOTHING --folders models/m --output OUT", "NOTHING"),
     "report_links": ("--documents NOTHING --output OUT", "NOTHING"),
     "sample_instances": ("--tokens NOTHING --tokenizer NOTHING --output OUT", "NOTHING"),
+    "show_case": ("--case c --definition '{}' --titles '{}' --answers NOTHING --output OUT", "NOTHING"),
     "show_instances": ("--tokens NOTHING --instances NOTHING --tokenizer NOTHING", "NOTHING"),
     "summarize_tables": ("--tables NOTHING --output OUT", "NOTHING"),
+    "trace": ("table5 linkbert-tiny squad --scores NOTHING", "NOTHING: no such archive"),
     "tokenize_documents": ("--documents NOTHING --tokenizer NOTHING --output OUT", "NOTHING"),
 }
 # Script -> arguments with a value outside what is known, and what must be said.
@@ -60,10 +82,13 @@ WRONG = {
         "recipe: unknown key 'objectiv'.*Did you mean 'objective'",
     ),
     "sample_instances": ("--tokens X --tokenizer X --sampling '{\"linkd\": 1}' --output OUT", "'linkd'"),
+    "calibrate": ("--sizes tinny --output OUT", "unknown size 'tinny'.*Did you mean 'tiny'"),
+    "trace": ("table5 linkbert-tny squad", "unknown model 'linkbert-tny'.*Did you mean 'linkbert-tiny'"),
+    "plan": ("table11", "unknown target 'table11'"),
     "make_table": ('--table \'{"table": "t", "titel": "T"}\' --published X --output OUT', "unknown key 'titel'"),
     "download_file": ("--url X --sha256 12 --output OUT", "not 64 hexadecimal digits"),
     "download_hub": ("--repository a/b --revision main --kind model --output OUT", "main"),
-    "launch": ("--nodes 2 --gpus 4 scripts/pretrain.py", "several nodes need a SLURM allocation"),
+    "launch": ("--launcher srun --nodes 2 --gpus 4 scripts/pretrain.py", "several nodes need a SLURM allocation"),
 }
 
 

@@ -11,7 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from linkbert import STAGE
 from linkbert.errors import UserError
+from linkbert.evidence.bootstrap import Sample, interval, replicate
+from linkbert.evidence.record import Evidence
+from linkbert.evidence.statistics import Statistics
 from linkbert.tables.claims import FAILS, HOLDS, OPEN, judge_claims, read_claims
 from linkbert.tables.claims_page import html, markdown
 from linkbert.tables.published import read_published
@@ -167,7 +171,8 @@ def test_pages_say_what_data_they_are_about():
 
 
 def test_command_writes_pages_and_verdicts(tmp_path):
-    document = {"stage": "tables", "stage_version": 1, **table("t", [cell("a", "k", [60, 60]), cell("b", "k", [50])])}
+    numbers = table("t", [cell("a", "k", [60, 60]), cell("b", "k", [50])])
+    document = {"stage": "tables", "stage_version": STAGE["tables"], **numbers}
     (tmp_path / "t.json").write_text(json.dumps(document))
     (tmp_path / "claims.yaml").write_text(yaml.safe_dump({"claims": [claim()]}))
     arguments = ["--claims", tmp_path / "claims.yaml", "--tables", tmp_path / "t.json", "--output", tmp_path / "o"]
@@ -219,3 +224,90 @@ def test_claim_without_a_task_and_claim_twice(tmp_path):
     path.write_text("claims: [")
     with pytest.raises(UserError, match="not valid YAML"):
         read_claims(path)
+
+
+# Over test examples ---------------------------------------------------------------------------------------------------
+
+
+def sampled(model, task, values, examples="these"):
+    """A cell with one seed, and the evidence of its answers: a score in [0, 1] for each example."""
+    rows = np.stack([values, np.ones(len(values))], axis=1)
+    sample = Sample(examples, {0: Statistics("share", rows)})
+    found = cell(model, task, [100 * float(np.mean(values))])
+    found["choice"] = {"runs": [{"seed": 0, "sha256": f"{model} {task}"}]}
+    runs = {task: {"0": f"{model} {task}"}}
+    return found, Evidence(model, {task: sample}, runs, {}, {}, None, "0")
+
+
+def with_columns(name, cells, **columns):
+    ids = dict.fromkeys([*(one["task"] for one in cells), *columns])
+    return {**table(name, cells), "columns": [{"id": task, "mean": columns.get(task)} for task in ids]}
+
+
+def judged_on(claim, cells, evidence, **columns):
+    by_key = {(one.model, task): one for one in evidence for task in one.samples}
+    (judged,) = judge_claims([claim], [with_columns("t", cells, **columns)], by_key)
+    return judged["verdict"], judged["parts"][0]
+
+
+ABOVE = {
+    **{"id": "c", "section": "5", "claim": "c", "table": "t", "task": "one"},
+    **{"left": {"model": "a"}, "right": {"model": "b"}, "expect": {"sign": "positive"}},
+}
+
+
+def test_a_difference_that_another_test_set_could_turn_is_open():
+    """Ten answers more of a hundred, on examples where the models disagree often: seeds are sure, examples are not."""
+    draws = np.random.default_rng(0)
+    noisy = [
+        sampled(model, "one", (draws.random(100) < share).astype(float)) for model, share in (("a", 0.55), ("b", 0.45))
+    ]
+    verdict, part = judged_on(ABOVE, *zip(*noisy, strict=True))
+    assert part["interval"][0] > 0 > part["over_examples"][0] and verdict == OPEN
+    base = (np.arange(2000) % 2).astype(float)
+    better = base.copy()
+    better[:400:2] = 1
+    verdict, part = judged_on(ABOVE, *zip(sampled("a", "one", better), sampled("b", "one", base), strict=True))
+    assert part["over_examples"][0] > 0 and verdict == HOLDS
+    verdict, _ = judged_on(ABOVE, *zip(sampled("a", "one", base), sampled("b", "one", better), strict=True))
+    assert verdict == FAILS
+
+
+def test_the_interval_over_examples_is_that_of_the_paired_bootstrap():
+    draws = np.random.default_rng(1)
+    cells, evidence = zip(*(sampled(model, "one", draws.random(50)) for model in "ab"), strict=True)
+    _, part = judged_on(ABOVE, cells, evidence)
+    first, second = replicate([one.samples["one"] for one in evidence])
+    assert part["over_examples"] == pytest.approx(interval(first.scores - second.scores), abs=1e-5)
+    low, high = part["over_examples"]
+    assert low < part["difference"] < high
+
+
+def test_averages_are_resampled_through_their_tasks_and_constants_are_certain():
+    draws = np.random.default_rng(2)
+    made = [sampled("a", task, draws.random(60), task) for task in ("one", "two")]
+    cells, evidence = zip(*made, strict=True)
+    average = cell("a", "mean", [float(np.mean([one["mean"] for one in cells]))])
+    claim = {**ABOVE, "task": "mean", "right": {"value": 50.0}}
+    _, part = judged_on(claim, [*cells, average], evidence, mean=["one", "two"])
+    samples = [item.samples[task] for item, task in zip(evidence, ("one", "two"), strict=True)]
+    one, two = (found.scores for found in replicate(samples))
+    assert part["over_examples"] == pytest.approx(interval((one + two) / 2 - 50), abs=1e-5)
+
+
+def test_models_with_other_test_examples_are_not_paired():
+    cells, evidence = zip(
+        sampled("a", "one", np.ones(9), "these"), sampled("b", "one", np.zeros(9), "those"), strict=True
+    )
+    verdict, part = judged_on(ABOVE, cells, evidence)
+    assert part["over_examples"] is None and "not tested on the same examples" in part["unsampled"]
+    assert verdict == HOLDS  # by the interval over seeds alone, and the page says so
+    judged = judge_claims([ABOVE], [with_columns("t", list(cells))], {(one.model, "one"): one for one in evidence})
+    assert "No interval over examples: one: the models were not tested" in markdown(judged)
+
+
+def test_statistics_of_other_runs_are_not_taken():
+    (found, evidence), other = sampled("a", "one", np.ones(9)), sampled("b", "one", np.zeros(9))
+    found["choice"]["runs"][0]["sha256"] = "another"
+    _, part = judged_on(ABOVE, [found, other[0]], [evidence, other[1]])
+    assert part["over_examples"] is None and "of other runs" in part["unsampled"]

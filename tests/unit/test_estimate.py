@@ -10,15 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import plan as command
+from linkbert.calibration import Calibration, read_calibration
 from linkbert.declarations import CONFIGURATION, load_configuration
 from linkbert.errors import UserError
 from linkbert.estimate import SIZES, Machine, Sizes, TaskSize, estimate
 from linkbert.files import write_json
 from linkbert.finetune.recipe import recipe_of
 from linkbert.finetune.spans import windows
-from linkbert.model.bert import ModelConfig
+from linkbert.model.bert import BertForPreTraining, ModelConfig
+from linkbert.needs import needs
 from linkbert.plan import Plan
 from linkbert.pretraining.flops import encoder_flops, training_flops
+from linkbert.volumes import parameters, volumes
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ModelConfig(30522, 128, 2, 2, 512)
@@ -177,7 +180,88 @@ def test_the_command(capsys):
     command.main(["--configfile", str(ROOT / "tests/real/config.yaml")])
     said = capsys.readouterr().out
     assert "# What everything will cost" in said and "Left to do" in said
-    with pytest.raises(UserError, match=r"unknown table 'table1'.*Known: table1_mrqa"):
-        command.main(["table1"])
+    with pytest.raises(UserError, match=r"unknown target 'table11'.*Known: all, .*table1_mrqa"):
+        command.main(["table11"])
     with pytest.raises(SystemExit):
         command.main(["--throughput", "0"])
+
+
+def test_a_calibrated_size_takes_what_was_measured_and_others_what_is_assumed(paper):
+    measured = Calibration("a GPU", {("pretrain", "tiny"): 5e12, ("finetune", "tiny"): 1e30}, {"tiny": 0.5})
+    found = estimate(paper, ["table1_mrqa"], Machine(2e14, 0, measured))
+    plain = estimate(paper, ["table1_mrqa"], Machine(2e14, 0))
+    tiny = found.pretraining["linkbert-tiny"]
+    assert tiny.seconds == pytest.approx(tiny.training_tokens * training_flops(TINY, 512) / 5e12)
+    assert found.pretraining["linkbert-base"] == plain.pretraining["linkbert-base"]
+    steps = estimate(paper, ["table1_mrqa"], Machine(1e30, 0.5)).fine_tuning["linkbert-tiny", "mrqa"].seconds
+    assert found.fine_tuning["linkbert-tiny", "mrqa"].seconds == pytest.approx(steps)
+
+
+def test_calibration_runs_the_real_loops_and_the_plan_reads_it(tmp_path, capsys):
+    import calibrate
+
+    output = tmp_path / "calibration.json"
+    demo = ["--configfile", str(ROOT / "config/demo.yaml")]
+    small = ["--sizes", "tiny", "--seconds", "1", "--words", "2000", "--device", "cpu", "--threads", "1"]
+    calibrate.main([*demo, *small, "--output", str(output)])
+    found = read_calibration(output)
+    assert found.device == "cpu" and set(found.throughput) == {("pretrain", "tiny"), ("finetune", "tiny")}
+    assert all(1e6 < rate < 1e15 for rate in found.throughput.values()) and 0 < found.step_seconds["tiny"] < 10
+    capsys.readouterr()
+    command.main(["linkbert-tiny", *demo, "--calibration", str(output)])
+    said = capsys.readouterr().out
+    assert "Measured on cpu" in said and "Assumed" not in said
+    with pytest.raises(UserError, match=r"unknown size 'tinny'.*Did you mean 'tiny'"):
+        calibrate.main(["--sizes", "tinny"])
+    write_json(output, {"version": 1})
+    with pytest.raises(UserError, match="not a calibration"):
+        command.main(["--calibration", str(output)])
+
+
+def test_needs_follow_a_target_to_its_downloads(paper):
+    found = needs(paper, ["linkbert-tiny-random"])
+    assert found["models"] == ["models/linkbert-tiny-random"] and not found["scores"] and not found["tables"]
+    assert sorted(found["graphs"]) == ["graphs/enwiki/hyperlink", "graphs/enwiki/random"], "a random graph has a model"
+    assert found["instances"] == [
+        "instances/enwiki/bert_uncased/random_links",
+        "instances/bookcorpus/bert_uncased/bert",
+    ]
+    assert len(found["documents"]) == 65 and len(found["downloads"]) == 2 and found["hub"] == ["hub/bert-base-uncased"]
+    assert needs(paper, ["squad"])["downloads"] and not needs(paper, ["squad"])["models"]
+    assert needs(paper, ["table5"]).found == needs(paper, ["table5_ablation"]).found
+    trained = needs(paper, ["biolinkbert-base"])
+    assert not trained["hub"] and trained["tokenizers"] == ["tokenizers/pubmed_wordpiece"]
+    both = needs(paper, ["tables", "models"])
+    assert both.found == needs(paper).found
+
+
+def test_what_stands_there_is_not_left(own):
+    before = needs(own, ["linkbert-tiny"])
+    assert before.left("documents") == before["documents"]
+    write_json(own.root / own.results / "documents/enwiki/0007/meta.json", {})
+    (own.root / own.results / "documents/enwiki/0008").mkdir(parents=True)
+    assert len(before.left("documents")) == len(before["documents"]) - 1
+
+
+def test_parameters_are_those_of_the_models():
+    for shape in (ModelConfig(30528, 128, 2, 2, 512), ModelConfig(192, 32, 3, 4, 64, 64)):  # nothing to pad
+        model = BertForPreTraining(shape, 3)
+        assert parameters(shape) == sum(parameter.numel() for parameter in model.parameters())
+
+
+def test_volumes_are_arithmetic_over_declared_sizes_and_name_what_is_not_known(paper):
+    found = volumes(needs(paper, ["bert-tiny"]))
+    words = 2_500_000_000 + 800_000_000
+    assert found["tokens"].disk == pytest.approx(words * 1.2 * 2)
+    assert found["instances"].disk == pytest.approx(words * 1.2 * 2 * 4 / 512 * 25)
+    assert found["models"].disk == parameters(TINY) * (4 + 2 * 12)
+    assert found["downloads"].download == 1_179_510_242
+    assert found["downloads"].unknown["download"] == ["enwiki (1 of its files)"]
+    assert "the tokenizer's own time" in found["tokens"].unknown["cpu_seconds"]
+
+
+def test_a_generated_world_has_none_of_the_sizes_of_the_real_corpora():
+    plan = Plan(configuration("config/demo.yaml"), ROOT)
+    found = volumes(needs(plan, ["bert-tiny"]))
+    assert not found["downloads"].download and not found["documents"].disk
+    assert found["documents"].unknown["disk"] == ["enwiki", "bookcorpus"]

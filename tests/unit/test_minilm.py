@@ -29,11 +29,11 @@ def planned(mirror: Path) -> Plan:
     return Plan(config, ROOT)
 
 
-def test_one_released_model_five_tasks_and_one_table(tmp_path):
+def test_one_released_model_six_tasks_and_one_table(tmp_path):
     plan = planned(tmp_path)
     assert list(plan.tables) == ["minilm_tasks"]
     assert [list(runs) for runs in plan.jobs.values()] == [[task] for task in plan.tasks]
-    assert len(plan.tasks) == 5 and plan.models["minilm"]["kind"] == "released"
+    assert len(plan.tasks) == 6 and plan.models["minilm"]["kind"] == "released"
 
 
 def test_the_model_lies_where_the_hub_would_have_it(minilm, tmp_path):

@@ -1,6 +1,7 @@
 """The plan: which file comes from which, and with which settings."""
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -85,10 +86,16 @@ def test_the_hash_of_a_score_follows_the_model_it_was_made_with():
         return dict(Plan(config, ROOT).jobs)
 
     before = batches(lambda config: None)
-    assert before == batches(lambda config: config["hardware"].update(pretrain_threads=3))
+    assert before == batches(lambda config: config["hardware"]["pretrain"]["tiny"].update(gpus=3))
     slower = batches(lambda config: config["pretraining"]["tiny"].update(learning_rate=1e-3))
     assert {model for model, _ in before.keys() - slower.keys()} == {model for model, _ in before if "tiny" in model}
     assert len(slower) == len(before)
+
+
+def test_no_two_models_that_are_made_differently_share_a_lineage(plan):
+    pretrained = [name for name, row in plan.models.items() if row["kind"] == "pretrained"]
+    lineages = [json.dumps(plan.lineage(name), sort_keys=True) for name in pretrained]
+    assert len(set(lineages)) == len(pretrained) == 12
 
 
 def test_existing_scores_have_no_producer(tmp_path):
@@ -100,6 +107,10 @@ def test_existing_scores_have_no_producer(tmp_path):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).touch()
     assert plan.missing_batches() == NOTHING
+    # Models whose settings have one hash have batches of one name: only the one whose score is missing is made.
+    pattern = re.compile(rf"results/demo/scores/[^/]+/({plan.batch_pattern([('bert-tiny', 'mrqa-0')])})\.json")
+    assert pattern.fullmatch("results/demo/scores/bert-tiny/mrqa-0.json")
+    assert not pattern.fullmatch("results/demo/scores/linkbert-tiny/mrqa-0.json")
 
 
 def test_files_that_have_to_be_provided_carry_the_reason(plan):

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 import torch
 
+from linkbert.cluster import EXIT_RETRY
 from linkbert.errors import UserError
 from linkbert.files import read_json
 from linkbert.pretraining.checkpoint import Checkpoints
 from linkbert.pretraining.data import Corpus, heldout_rows, open_source
 from linkbert.pretraining.distributed import World
 from linkbert.pretraining.evaluation import Heldout, evaluate, ratio
-from linkbert.pretraining.loop import EXIT_RETRY, Trainer
+from linkbert.pretraining.loop import Trainer
 from linkbert.pretraining.objective import Techniques
 from linkbert.pretraining.prefetch import Prefetch
 from linkbert.pretraining.recipe import Recipe

@@ -19,6 +19,7 @@ from linkbert.tables.scores import load_scores
 from linkbert.tables.summary import html as summary_html
 from linkbert.tables.summary import markdown as summary_markdown
 from linkbert.tables.summary import read_documents, summarize
+from linkbert.tables.text import csv as cells_csv
 from linkbert.tables.text import latex, markdown, tsv
 
 NOTE = "Demo: a generated world."
@@ -208,7 +209,7 @@ def test_commands_write_everything_and_the_same_bytes_anywhere(inputs, tmp_path)
         run_command("summarize_tables", "--tables", f"{prefix}.json", "--output", folder / "tables" / "README")
         outputs.append({path.name: path.read_bytes() for path in prefix.parent.iterdir()})
     assert set(outputs[0]) == {
-        *(f"table0.{suffix}" for suffix in ("md", "tsv", "html", "tex", "json")),
+        *(f"table0.{suffix}" for suffix in ("md", "csv", "tsv", "html", "tex", "json")),
         *(f"README.{suffix}" for suffix in ("md", "html", "json")),
     }
     assert outputs[0] == outputs[1]
@@ -268,3 +269,46 @@ def test_summary_refuses_a_table_twice(make, tmp_path):
         path.write_text(json.dumps(make()))
     with pytest.raises(UserError, match="given twice"):
         read_documents(paths)
+
+
+# Gains, and cells that an archive lacks -------------------------------------------------------------------------------
+
+
+def with_gain(document, edges=(3.5, 6.04)):
+    """The document with an interval for the gain of the large model."""
+    (cell,) = [cell for cell in document["cells"] if cell["gain"] and cell["task"] == "one"]
+    cell["gain"] |= {"interval": list(edges), "resamples": 10_000, "examples": 321}
+    return document
+
+
+def test_gains_stand_below_the_differences_with_their_interval(inputs):
+    paths, published = inputs
+    document = with_gain(build(read_definition(TABLE), load_scores(paths), read_published(published)))
+    for text in (markdown(document), html(document)):
+        assert "+4.5 [+3.5, +6.0]" in text and "Large" in text
+        assert "paired bootstrap over test examples (10,000 resamples" in text
+    assert "+4.5 [+3.5, +6.0]" in latex(document)
+    row = next(line for line in markdown(document).splitlines() if "[+3.5" in line)
+    assert re.match(r"\|\s+\| gain ", row)
+
+
+def test_the_csv_has_a_line_a_cell(inputs):
+    paths, published = inputs
+    document = with_gain(build(read_definition(TABLE), load_scores(paths), read_published(published)))
+    rows = {(row["model"], row["task"]): row for row in csv.DictReader(io.StringIO(cells_csv(document)))}
+    assert len(rows) == 9
+    large = rows["large", "one"]
+    assert (large["ours"], large["spread"], large["seeds"], large["best"]) == ("65", "0", "2", "yes")
+    assert (large["baseline"], large["gain"], large["gain_low"], large["gain_high"]) == ("small", "4.5", "3.5", "6.04")
+    assert large["test_examples"] == "321" and large["mark"] == "unpublished" and large["paper"] == ""
+    assert rows["large", "two"]["ours"] == "" and rows["large", "two"]["mark"] == "not run"
+    assert rows["small", "two"]["paper"] == "73.00" and rows["cited", "one"]["mark"] == "cited"
+
+
+def test_a_score_that_an_archive_lacks_names_its_job(inputs):
+    paths, published = inputs
+    document = build(read_definition(TABLE), load_scores(paths), read_published(published))
+    assert "archive" not in markdown(document) + html(document)
+    document["missing"] = {"results/x/scores/large/two-0.json": [["large", "two"]]}
+    assert "Two: made by the job finetune, snakemake results/x/scores/large/two-0.json" in markdown(document)
+    assert "snakemake results/x/scores/large/two-0.json" in html(document)

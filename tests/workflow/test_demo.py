@@ -13,7 +13,8 @@ import yaml
 from linkbert.files import atomic_file
 
 TABLES = 9
-FORMATS = ("md", "tsv", "html", "tex", "json")
+FORMATS = ("md", "csv", "tsv", "html", "tex", "json")
+TARGETS = ("all", "tables", "figures", "cases", "report_page", "audits", "scores", "models")
 # What atomic writes and downloads call a file before it is whole.
 UNFINISHED = re.compile(r"\.[0-9a-f]{8}\..+|.+\.part(\.json|\.lock)?|.+\.(tmp|old)")
 
@@ -58,7 +59,7 @@ def trained(results) -> dict[str, dict]:
 def ran(said: str) -> set[str]:
     """The rules that a run of Snakemake says it ran, without the targets that only collect."""
     rules = set(re.findall(r"^(?:local)?rule (\w+):", said, re.M))
-    return {rule for rule in rules if rule not in ("all", "tables", "figures", "audits", "scores", "models")}
+    return {rule for rule in rules if rule not in TARGETS}
 
 
 def own_rows(definition: dict) -> list[str]:
@@ -184,11 +185,30 @@ def test_models_of_one_corpus_and_tokenizer_are_evaluated_on_the_same_instances(
 
 def test_figures_are_drawn(results, definitions):
     names = [*definitions, "training_tiny", "training_base", "training_large"]
+    names += ["fewshot", "ablation_links", "ablation_drp", "robustness"]
     for name in names:
         drawing = ElementTree.parse(results / "figures" / f"{name}.svg").getroot()
         assert drawing.tag.endswith("svg") and len(list(drawing.iter())) > 50, name
         assert (results / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG\r\n"), name
     assert len(list((results / "figures").glob("*.svg"))) == len(names)
+
+
+def test_each_case_shows_what_every_model_answered(results):
+    for case, models in (("two_documents", 12), ("four_choices", 5)):
+        page = json.loads((results / "cases" / f"{case}.json").read_text())
+        assert len(page["models"]) == models and page["example"]["question"], case
+        assert all(len(model["answers"]) == 1 and not model["missing"] for model in page["models"]), case
+        assert page["example"]["question"].split()[0] in (results / "cases" / f"{case}.html").read_text()
+
+
+def test_the_report_is_one_page_that_needs_no_other_file(results, definitions):
+    page = (results / "report.html").read_text(encoding="utf-8")
+    sources = re.findall(r"""(?:src|href)=["']([^"']+)""", page)
+    assert sources and all(source.startswith(("#", "data:")) for source in sources)
+    assert all(f'id="{table}"' in page for table in definitions) and page.count("<img") == TABLES + 3 + 4
+    sections = ("tables", "claims", "numbers", "figures", "cases", "leaderboards", "deviations", "provenance")
+    assert all(f'<h2 id="{section}">' in page for section in sections)
+    assert "Demo: a small generated world" in page and "none of them may be held against the paper" in page
 
 
 def test_nothing_half_written_is_left(finished, tmp_path):
@@ -255,9 +275,11 @@ def test_tables_are_drawn_from_the_scores_alone_and_are_the_same(clone, results,
     folder = clone(tmp_path / "site")
     again = folder / "results" / "demo"
     shutil.copytree(results / "scores", again / "scores")
-    done = demo(folder, "tables", "figures")
+    done = demo(folder, "tables", "figures", "report_page")
     assert done.returncode == 0, done.stderr
-    assert ran(done.stderr) == {"make_table", "summarize_tables", "judge_claims", "plot_table", "plot_training"}
+    tables = {"make_table", "summarize_tables", "judge_claims", "make_leaderboard"}
+    assert ran(done.stderr) == tables | {"plot_table", "plot_training", "plot_analysis", "show_case", "make_report"}
+    assert (again / "report.html").read_bytes() == (results / "report.html").read_bytes()
     tables = sorted(path.name for path in (results / "tables").iterdir())
     assert len(tables) > TABLES * len(FORMATS)
     for name in tables:
@@ -272,7 +294,8 @@ def test_a_changed_title_redraws_one_table_though_data_and_models_are_gone(chang
     assert "Nothing to be done" in demo(changeable, "tables", "figures", dry=True).stdout
     done = demo(changeable, "tables", "figures", config="tables={table3_distractors: {title: Redrawn}}")
     assert done.returncode == 0, done.stderr
-    assert ran(done.stderr) == {"make_table", "summarize_tables", "judge_claims", "plot_table"}
+    drawn = {"plot_table", "plot_analysis"}  # the robustness figure shows the table, too
+    assert ran(done.stderr) == {"make_table", "summarize_tables", "judge_claims", "make_leaderboard"} | drawn
     assert done.stderr.count("rule make_table:") == done.stderr.count("rule plot_table:") == 1
     assert (results / "tables" / "table3_distractors.md").read_text().startswith("# Redrawn\n")
 
@@ -298,5 +321,5 @@ def test_a_changed_recipe_is_a_new_score_and_the_old_one_stays(finished, demo):
     done = demo(finished, "table9_mmlu", dry=True, config="overrides={recipes: {demo: {epochs: 2}}}")
     assert done.returncode == 0, done.stderr
     named = re.findall(r"output: (results/demo/scores/\S+)", done.stdout)
-    assert ran(done.stdout) == {"finetune", "make_table", "table9_mmlu"} and len(named) == 2
+    assert ran(done.stdout) == {"finetune", "condense_scores", "make_table", "table9_mmlu"} and len(named) == 4
     assert not {finished / name for name in named} & before

@@ -125,7 +125,7 @@ def test_the_cluster_profile_is_whole(tree):
     profile = yaml.safe_load((tree / "slurm" / "profile.yaml").read_text(encoding="utf-8"))
     rules = "\n".join(path.read_text() for path in (tree / "rules").glob("*.smk"))
     assert profile["executor"] == "slurm" and profile["retries"] >= 1
-    assert {"slurm_partition", "slurm_account", "mem_mb", "runtime"} <= profile["default-resources"].keys()
+    assert {"slurm_partition", "mem_mb", "runtime"} <= profile["default-resources"].keys()
     for rule in profile["set-resources"]:
         assert f"rule {rule}:" in rules, f"slurm/profile.yaml: no rule {rule}"
 

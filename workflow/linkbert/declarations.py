@@ -23,7 +23,7 @@ Row = dict[str, Any]
 TABLES = ("downloads", "hub", "corpora", "tokenizers", "samplings", "models", "tasks")
 SINGULAR = {"corpora": "corpus", "hub": "row of hub.tsv"}
 # What the Snakefile reads before any --configfile.
-CONFIGURATION = ("config/tables.yaml", "config/paper.yaml")
+CONFIGURATION = tuple(f"config/{name}.yaml" for name in ("tables", "report", "cards", "cluster", "paper"))
 SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
 
 

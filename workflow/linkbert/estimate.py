@@ -1,23 +1,25 @@
-"""What an experiment will cost, before anything starts: runs, jobs, tokens, device hours, from the declarations alone.
+"""What targets will cost, before anything starts: runs, jobs, tokens, device hours, from the declarations alone.
 
 Examples are counted from prepared tasks where they exist, else from the published counts of ``tasks.tsv``, else from
 ``config/task_sizes.tsv``, which also has the mean lengths. Time is arithmetic over a sustained throughput, but an
-optimizer step is never faster than `Machine.step_seconds`: small models are bound by launching kernels.
+optimizer step is never faster than `Machine.step_seconds`: small models are bound by launching kernels. Where a machine
+was calibrated (`linkbert.calibration`), both are what it showed at that size of model.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from types import SimpleNamespace
 from typing import Any
 
+from linkbert.calibration import Calibration
 from linkbert.declarations import Row, options_of, read_table
-from linkbert.errors import unknown
 from linkbert.files import read_meta
 from linkbert.finetune.recipe import Recipe, recipe_of
 from linkbert.model.bert import ModelConfig
+from linkbert.needs import Needs, needs
 from linkbert.plan import Plan
 from linkbert.pretraining.flops import encoder_flops, recipe_tokens, training_flops
 from linkbert.tasks.base import SPLITS
+from linkbert.volumes import Volume, volumes
 
 SIZES = "config/task_sizes.tsv"
 
@@ -31,6 +33,17 @@ class Machine:
 
     throughput: float = 100e12
     step_seconds: float = 0.015
+    calibration: Calibration | None = None
+
+    def sustained(self, stage: str, size: str) -> float:
+        """FLOP/s of a stage (pretrain, finetune) at a size of model: as calibrated, else as assumed."""
+        known = self.calibration.throughput if self.calibration else {}
+        return known.get((stage, size), self.throughput)
+
+    def step(self, size: str) -> float:
+        """The least seconds of an optimizer step."""
+        known = self.calibration.step_seconds if self.calibration else {}
+        return known.get(size, self.step_seconds)
 
 
 @dataclass(frozen=True)
@@ -55,12 +68,14 @@ class Cost:
 
 @dataclass
 class Estimate:
-    """The cost of some tables: fine-tuning by (model, suite), pretraining by model, and what of it is left to do.
+    """The cost of some targets: fine-tuning by (model, suite), pretraining by model, and what of it is left to do.
 
     A job that spans suites counts in each of them; `jobs` counts it once.
     """
 
     machine: Machine
+    needs: Needs
+    volumes: dict[str, Volume]  # by stage, of what is left to do
     fine_tuning: dict[tuple[str, str], Cost] = field(default_factory=dict)
     pretraining: dict[str, Cost] = field(default_factory=dict)
     jobs: int = 0
@@ -102,24 +117,19 @@ class TaskSize:
         return windows, tokens, tokens / windows
 
 
-def estimate(plan: Plan, tables: Sequence[str] = (), machine: Machine = Machine()) -> Estimate:
-    """The cost of some tables of an experiment, or of all of them.
+def estimate(plan: Plan, targets: Sequence[str] = (), machine: Machine = Machine()) -> Estimate:
+    """The cost of some targets (`linkbert.needs`), or of everything.
 
     Raises:
-        UserError: for a table that is not declared.
+        UserError: for a target that is not known.
     """
-    for table in tables:
-        if table not in plan.tables:
-            raise unknown("plan", "table", table, plan.tables)
-    wanted = {path for table in tables or plan.tables for path in plan.table_scores(SimpleNamespace(table=table))}
+    needed = needs(plan, targets)
     sizes = Sizes(plan)
-    result = Estimate(machine)
-    models: dict[str, None] = {}
+    result = Estimate(machine, needed, volumes(needed))
     for (model, batch), runs in plan.jobs.items():
         path = f"{plan.results}/scores/{model}/{batch}.json"
-        if path not in wanted:
+        if f"scores/{model}/{batch}.json" not in needed.found["scores"]:
             continue
-        models[model] = None
         result.jobs += 1
         job = Cost()
         for suite in dict.fromkeys(plan.tasks[task]["suite"] for task in runs):
@@ -131,7 +141,8 @@ def estimate(plan: Plan, tables: Sequence[str] = (), machine: Machine = Machine(
             job += cost
         if not (plan.root / path).exists():
             result.left += Cost(1, *(getattr(job, one.name) for one in fields(Cost)[1:]))
-    for model in models:
+    for name in needed["models"]:
+        model = name.split("/")[1]
         if plan.models[model]["kind"] == "pretrained":
             cost = result.pretraining[model] = _pretraining(plan, model, machine)
             if not (plan.root / plan.results / "models" / model / "meta.json").exists():
@@ -203,7 +214,8 @@ def _shape(plan: Plan, model: str) -> ModelConfig:
 
 def _fine_tuning(plan: Plan, model: str, task: str, run: Mapping[str, Any], sizes: Sizes, machine: Machine) -> Cost:
     """All recipe points and seeds of one model on one task, its tests included. Heads are left out: they are small."""
-    kind, shape = plan.tasks[task]["kind"], _shape(plan, model)
+    kind, shape, size = plan.tasks[task]["kind"], _shape(plan, model), plan.models[model]["size"]
+    throughput = machine.sustained("finetune", size)
     total = Cost()
     for settings in run["recipes"]:
         recipe = recipe_of(f"runs of '{task}'", settings, kind)
@@ -212,14 +224,14 @@ def _fine_tuning(plan: Plan, model: str, task: str, run: Mapping[str, Any], size
         steps = recipe.steps(round(train * units)) if train else 0
         training_tokens = recipe.epochs * train * tokens
         flops = training_tokens * training_flops(shape, length, probability=0)
-        seconds = max(flops / machine.throughput, steps * machine.step_seconds)
+        seconds = max(flops / throughput, steps * machine.step(size))
         evaluation_tokens = 0.0
         for test in run["tests"]:
             _, tokens, length = sizes[test].units(kind, recipe)
             said = tokens * sum(sizes[test].examples.get(split, 0) for split in ("dev", "test"))
             evaluation_tokens += said
             flops += said * encoder_flops(shape, length)
-            seconds += said * encoder_flops(shape, length) / machine.throughput
+            seconds += said * encoder_flops(shape, length) / throughput
         seeds = len(run["seeds"])
         numbers = (number * seeds for number in (training_tokens, evaluation_tokens, flops, seconds))
         total += Cost(0, seeds, *numbers)
@@ -228,13 +240,14 @@ def _fine_tuning(plan: Plan, model: str, task: str, run: Mapping[str, Any], size
 
 def _pretraining(plan: Plan, model: str, machine: Machine) -> Cost:
     """One pretraining with full sequences; one with a budget of minutes takes them, on all of its devices."""
-    recipe, shape = plan.pretraining(model), _shape(plan, model)
+    recipe, shape, size = plan.pretraining(model), _shape(plan, model), plan.models[model]["size"]
+    throughput = machine.sustained("pretrain", size)
     probability = recipe.get("masking", {}).get("probability", 0.15)
     of_token = training_flops(shape, recipe["length"], probability)
     if recipe.get("max_minutes"):
         devices = max(1, plan.config["hardware"]["pretrain"][plan.models[model]["size"]]["gpus"])
         seconds = 60.0 * recipe["max_minutes"] * devices
-        return Cost(1, 1, seconds * machine.throughput / of_token, 0.0, seconds * machine.throughput, seconds)
+        return Cost(1, 1, seconds * throughput / of_token, 0.0, seconds * throughput, seconds)
     tokens = recipe_tokens(recipe["steps"], recipe["batch_size"], recipe["length"])
-    seconds = max(tokens * of_token / machine.throughput, recipe["steps"] * machine.step_seconds)
+    seconds = max(tokens * of_token / throughput, recipe["steps"] * machine.step(size))
     return Cost(1, 1, tokens, 0.0, tokens * of_token, seconds)

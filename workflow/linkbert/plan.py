@@ -6,13 +6,14 @@ Every method here turns names (wildcards) into paths, JSON or command-line argum
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from linkbert import STAGE
 from linkbert.declarations import Declarations, names, options_of, table_tasks
 from linkbert.errors import UserError, unknown
+from linkbert.evidence.archive import open_archive
 from linkbert.files import fingerprint
 from linkbert.recipes import recipe_points
 from linkbert.tables.definition import read_definition
@@ -28,8 +29,12 @@ class Plan(Declarations):
     def __init__(self, config: Mapping[str, Any], root: Path):
         super().__init__(config, root)
         self.results = f"results/{config['experiment']}"
+        # Scores from elsewhere: then nothing is trained, and what the archive lacks is left out.
+        self.archive = open_archive(config["scores"]) if config.get("scores") else None
         self._check_names_of_the_library()
         self.jobs = self._fine_tuning_jobs()
+        if self.archive:
+            self.archive.check(config["experiment"], [self._score_path(*job) for job in self.jobs])
 
     def _check_names_of_the_library(self) -> None:
         """A misspelt reader or key of a table ends here, and not when its job runs, after days of training."""
@@ -37,7 +42,7 @@ class Plan(Declarations):
             if row["reader"] not in READERS:
                 raise unknown(f"tasks.tsv ({task})", "reader", row["reader"], READERS)
         for table in self.tables:
-            read_definition(self._table(table))
+            read_definition(self.definition(table))
 
     def pattern(self, table: str, **having: str) -> str:
         """A regular expression for the rows of a table, e.g. ``pattern("models", kind="released")``."""
@@ -115,6 +120,11 @@ class Plan(Declarations):
         if own == "none":
             raise UserError(f"corpora.tsv: '{wildcards.corpus}' has no links, so there are no out-degrees to copy.")
         return [f"{self.results}/graphs/{wildcards.corpus}/{own}"]
+
+    def search_arguments(self, wildcards: Wildcards) -> str:
+        """How TF-IDF neighbors are searched; other graphs do not depend on it."""
+        search = self.config["graph"].get("search", {}) if wildcards.links == "tfidf" else {}
+        return f"--search {shlex.quote(json.dumps(search))}" if search else ""
 
     # Instances ------------------------------------------------------------------------------------------------------
 
@@ -206,11 +216,6 @@ class Plan(Declarations):
     def pretraining_json(self, wildcards: Wildcards) -> str:
         return json.dumps(self.pretraining(wildcards.model))
 
-    def hardware(self, wildcards: Wildcards, stage: str, what: str) -> Any:
-        """What a model's size needs: memory, time, GPUs; the first list entry is for the first attempt, and so on."""
-        size = self.models[wildcards.model]["size"]
-        return self.config["hardware"][stage][size][what]
-
     def lineage(self, model: str) -> dict[str, Any]:
         """Every setting that a model's weights depend on, for the name of its scores."""
         row = self.models[model]
@@ -226,15 +231,18 @@ class Plan(Declarations):
         }
         if row["kind"] == "pretrained":
             used = {self.sampling_for(corpus, row["sampling"]) for corpus in corpora}
+            graph = dict(self.config["graph"])
+            if "tfidf" not in {self.samplings[sampling]["links"] for sampling in used}:
+                graph.pop("search", None)  # a setting of TF-IDF graphs alone
             lineage |= {
                 "recipe": self.pretraining(model),
                 "corpora": [
                     {key: self.corpora[corpus][key] for key in ("format", "files", "links", "options")}
                     for corpus in corpora
                 ],
-                "samplings": [self._sampling(sampling) for sampling in sorted(used)],
+                "samplings": [[self.samplings[name]["links"], self._sampling(name)] for name in sorted(used)],
                 "instances": self.config["instances"],
-                "graph": self.config["graph"],
+                "graph": graph,
             }
         return lineage
 
@@ -336,13 +344,22 @@ class Plan(Declarations):
     def score_files(self, model: str | None = None) -> list[str]:
         return [f"{self.results}/{self._score_path(m, batch)}" for m, batch in self.jobs if model in (None, m)]
 
-    def _exists(self, path: str) -> bool:
-        return (self.root / self.results / path).exists()
+    def exists(self, path: str) -> bool:
+        """Whether a file of the scores, relative to the results, stands there or comes from an archive."""
+        return bool(self.archive and path in self.archive.files) or (self.root / self.results / path).exists()
+
+    def available(self, paths: Iterable[str]) -> list[str]:
+        """All of these files; with an archive, those that exist."""
+        return [path for path in paths if not self.archive or self.exists(path.removeprefix(f"{self.results}/"))]
 
     def missing_batches(self) -> str:
         """A pattern for the batches without a score file; those that have one need no producer."""
-        missing = {batch for model, batch in self.jobs if not self._exists(self._score_path(model, batch))}
-        return "|".join(sorted(missing)) or NOTHING
+        return self.batch_pattern(job for job in self.jobs if not self.exists(self._score_path(*job)))
+
+    @staticmethod
+    def batch_pattern(jobs: Iterable[tuple[str, str]]) -> str:
+        """A pattern for the batches of these jobs, each behind the folder of its model: two models may share a name."""
+        return "|".join(sorted(f"(?<=/{re.escape(model)}/){batch}" for model, batch in jobs)) or NOTHING
 
     # Tables and figures ---------------------------------------------------------------------------------------------
 
@@ -355,9 +372,9 @@ class Plan(Declarations):
             for model, batch in self.jobs
             if model in models and any(needed & set(run["tests"]) for run in self.jobs[model, batch].values())
         ]
-        return [f"{self.results}/{self._score_path(model, batch)}" for model, batch in chosen]
+        return self.available(f"{self.results}/{self._score_path(model, batch)}" for model, batch in chosen)
 
-    def _table(self, name: str) -> dict[str, Any]:
+    def definition(self, name: str) -> dict[str, Any]:
         """The definition of a table, titles filled in from the declarations of its models and tasks."""
         definition = dict(self.tables[name], table=name)
         definition["rows"] = [
@@ -373,9 +390,9 @@ class Plan(Declarations):
         return definition | self.config["tables_note"]
 
     def table_json(self, wildcards: Wildcards) -> str:
-        return json.dumps(self._table(wildcards.table), ensure_ascii=False)
+        return json.dumps(self.definition(wildcards.table), ensure_ascii=False)
 
-    def _recording(self, model: str) -> str:
+    def recording(self, model: str) -> str:
         return f"scores/{model}/training-{fingerprint(self.lineage(model))}.json"
 
     def _pretrained(self, size: str | None = None) -> list[str]:
@@ -385,21 +402,44 @@ class Plan(Declarations):
     def _used(self) -> set[str]:
         return {model for model, _ in self.jobs}
 
-    def _recorded(self, size: str | None = None) -> dict[str, str]:
+    def recorded(self, size: str | None = None) -> dict[str, str]:
         """Pretrained model that some table needs -> the file of its training record."""
         used = self._used()
-        return {m: f"{self.results}/{self._recording(m)}" for m in self._pretrained(size) if m in used}
+        return {
+            model: f"{self.results}/{self.recording(model)}"
+            for model in self._pretrained(size)
+            if model in used and (self.exists(self.recording(model)) or self.stands_anyway(model))
+        }
+
+    def stands_anyway(self, model: str) -> bool:
+        """Whether a model is there, or will be because a score of it is missing: then a record of it costs nothing."""
+        stands = (self.root / self.results / "models" / model / "meta.json").exists()
+        return not self.archive and (stands or self._is_needed(model))
+
+    def _is_needed(self, model: str) -> bool:
+        return not all(self.exists(self._score_path(*job)) for job in self.jobs if job[0] == model)
+
+    def model_to_come(self, wildcards: Wildcards) -> list[str]:
+        """The model where a missing score needs it; a record of one that stands must not make it anew."""
+        return [f"{self.results}/models/{wildcards.model}"] if self._is_needed(wildcards.model) else []
+
+    def model_folder(self, wildcards: Wildcards) -> str:
+        return f"{self.results}/models/{wildcards.model}"
+
+    def training_recordings(self) -> list[str]:
+        """The training records of all pretrained models that some table needs."""
+        return list(self.recorded().values())
 
     def missing_recordings(self) -> str:
-        missing = [model for model in self._pretrained() if not self._exists(self._recording(model))]
+        missing = [model for model in self._pretrained() if not self.exists(self.recording(model))]
         return "|".join(missing) or NOTHING
 
     def training_figures(self) -> list[str]:
-        sizes = dict.fromkeys(self.models[model]["size"] for model in self._recorded())
+        sizes = dict.fromkeys(self.models[model]["size"] for model in self.recorded())
         return [f"{self.results}/figures/training_{size}.svg" for size in sizes]
 
     def training_records(self, wildcards: Wildcards) -> list[str]:
-        return list(self._recorded(wildcards.size).values())
+        return list(self.recorded(wildcards.size).values())
 
     def training_arguments(self, wildcards: Wildcards) -> str:
-        return " ".join(f"{model}={path}" for model, path in self._recorded(wildcards.size).items())
+        return " ".join(f"{model}={path}" for model, path in self.recorded(wildcards.size).items())

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TextIO, TypeVar
 
 T = TypeVar("T")
+LINES = 100  # the next line in a log comes after a hundredth of the time so far
 
 
 def duration(seconds: float) -> str:
@@ -37,7 +38,8 @@ def count(number: float) -> str:
 
 
 class Progress:
-    """Counts done units and reports rate and time to go: every second on a terminal, every `every` seconds in a log."""
+    """Counts done units and reports rate and time to go: every second on a terminal, in a log every `every` seconds at
+    first and ever more rarely, so that the log of a week can be read."""
 
     def __init__(
         self,
@@ -63,7 +65,7 @@ class Progress:
         """Count finished units; print when it is time to."""
         self.done += units
         now = time.monotonic()
-        if now - self.last >= self.every:
+        if now - self.last >= max(self.every, 0 if self.terminal else (now - self.start) / LINES):
             self.last = now
             self._print(note, end="\r" if self.terminal else "\n")
 

@@ -51,7 +51,8 @@ def _groups(document: Document) -> Figure:
             handles.append(Line2D([], [], color=color, marker=marker, linestyle="", label=row["title"]))
         axes.grid(axis="y", visible=False)
         for place in range(1, len(columns)):
-            axes.axhline(0.5 - place, color="#E3E7EB", linewidth=0.6)
+            average = columns[place]["mean"] and not columns[place - 1]["mean"]
+            axes.axhline(0.5 - place, color="#AEB6BF" if average else "#E3E7EB", linewidth=0.8 if average else 0.6)
         axes.set_ylim(-len(columns) + 0.4, 0.6)
         axes.set_yticks([-place for place in range(len(columns))], [column["title"] for column in columns])
         axes.tick_params(axis="y", length=0)

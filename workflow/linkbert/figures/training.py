@@ -1,8 +1,6 @@
-"""Pretraining curves: masked-token loss, document relation accuracy, learning rate, throughput."""
+"""Pretraining curves: masked-token loss, learning rate, throughput, and accuracy for each document relation."""
 
-import math
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from matplotlib import pyplot as plt
@@ -12,76 +10,34 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter
 
 from linkbert.errors import UserError
+from linkbert.figures.records import RELATIONS, Record, recalls, series
 from linkbert.figures.style import COLORS, INCHES, MARKERS, QUIET, empty, head, styled
-from linkbert.files import read_json
 
-Record = Mapping[str, Any]  # a training.json
-RELATIONS = ("contiguous", "random", "linked")  # as `linkbert.model.bert` numbers them, without importing torch
-DASHES = {"contiguous": "-", "random": ":", "linked": (0, (5, 1.5))}
-
-
-def read_training(path: Path) -> Record:
-    """A ``training.json``; a UserError for a file that holds no curve."""
-    record = read_json(path)
-    if not isinstance(record, dict) or not isinstance(record.get("curve"), list):
-        raise UserError(f"{path}: not a training record: it has no 'curve'.")
-    return record
-
-
-def series(entries: Sequence[Record], *keys: str) -> tuple[list[float], list[float]]:
-    """Steps and values of a nested key, for the entries that have a number there.
-
-    >>> series([{"step": 1, "mlm": {"loss": 9.5}}, {"step": 2}, {"step": 3, "mlm": {"loss": None}}], "mlm", "loss")
-    ([1], [9.5])
-    """
-    steps, values = [], []
-    for entry in entries:
-        value: Any = entry
-        for key in keys:
-            value = value.get(key) if isinstance(value, Mapping) else None
-        if isinstance(value, int | float) and math.isfinite(value) and "step" in entry:
-            steps.append(entry["step"])
-            values.append(value)
-    return steps, values
-
-
-def recalls(entries: Sequence[Record]) -> dict[str, tuple[list[float], list[float], list[float]]]:
-    """Steps, accuracy in percent and its standard error, by true relation, from the confusion matrices.
-
-    The error is the binomial's. A relation that the objective does not know, or that never occurs, is left out.
-    """
-    curves: dict[str, tuple[list[float], list[float], list[float]]] = {}
-    for entry in entries:
-        confusion = (entry.get("relation") or {}).get("confusion") or []
-        for name, line, right in zip(RELATIONS, confusion, range(len(confusion)), strict=False):
-            total = sum(line)
-            if total:
-                steps, values, errors = curves.setdefault(name, ([], [], []))
-                share = line[right] / total
-                steps.append(entry["step"])
-                values.append(100 * share)
-                errors.append(100 * math.sqrt(share * (1 - share) / total))
-    return curves
+CHANCE = (0, (1, 1))
 
 
 def plot_training(records: Mapping[str, Record]) -> Figure:
-    """The curves of some models (name -> training.json) in six panels, the last of which is the legend."""
+    """The curves of some models (name -> training.json): losses, rate, throughput; below, a panel a relation."""
     if not records:
         raise UserError("no model to plot: give at least one training record.")
     with styled():
-        figure, grid = plt.subplots(2, 3, figsize=(3 * INCHES, 5.4), layout="constrained")
+        figure, grid = plt.subplots(2, 4, figsize=(3.4 * INCHES, 5.2), layout="constrained")
         looks = {name: _look(number) for number, name in enumerate(records)}
-        losses, linked, relation, rate, speed, legend = grid.flat
+        losses, linked, rate, speed, *relations, legend = grid.flat
+        curves = (record[key] for record in records.values() for key in ("curve", "evaluation") if record.get(key))
+        last = max((entry.get("step", 0) for curve in curves for entry in curve), default=0) or 1
         _losses(losses, records, looks)
         _linked(linked, records, looks)
-        _relations(relation, records, looks)
         _curve(rate, records, looks, "learning_rate", "Learning rate")
-        _curve(speed, records, looks, "tokens_per_second", "Throughput, tokens per second")
+        _curve(speed, records, looks, "tokens_per_second", "Tokens per second")
+        for axes, relation in zip(relations, RELATIONS, strict=True):
+            _relation(axes, relation, records, looks)
         _legend(legend, looks)
-        for axes in (losses, linked, relation, rate, speed):
+        for axes in (losses, linked, rate, speed, *relations):
             if axes.axison:
                 axes.set_xlabel("step")
                 axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+                axes.set_xlim(0, 1.03 * last)  # one evaluation is a point at the end of the training
         head(figure, "Pretraining")
         return figure
 
@@ -97,13 +53,13 @@ def _losses(axes: Axes, records: Mapping[str, Record], looks: Mapping[str, dict[
         steps, values = series(record["curve"], "mlm_loss")
         axes.plot(steps, values, color=looks[name]["color"], linewidth=0.7, alpha=0.45)
         _evaluated(axes, record, ("mlm", "loss"), looks[name])
-    _title(axes, "MLM loss: training (thin), held-out")
+    _title(axes, "MLM loss: training, held-out")
 
 
 def _linked(axes: Axes, records: Mapping[str, Record], looks: Mapping[str, dict[str, Any]]) -> None:
     for name, record in records.items():
         _evaluated(axes, record, ("mlm_by_relation", "linked", "loss"), looks[name])
-    _title(axes, "MLM loss on held-out linked pairs")
+    _title(axes, "MLM loss, held-out linked pairs")
 
 
 def _evaluated(axes: Axes, record: Record, keys: tuple[str, ...], look: Mapping[str, Any]) -> None:
@@ -115,20 +71,20 @@ def _evaluated(axes: Axes, record: Record, keys: tuple[str, ...], look: Mapping[
         axes.errorbar(steps, values, yerr=errors, **look, markersize=3.5, elinewidth=0.8)
 
 
-def _relations(axes: Axes, records: Mapping[str, Record], looks: Mapping[str, dict[str, Any]]) -> None:
+def _relation(axes: Axes, relation: str, records: Mapping[str, Record], looks: Mapping[str, dict[str, Any]]) -> None:
     chances = set()
     for name, record in records.items():
         curves = recalls(record.get("evaluation") or [])
-        if curves:
-            chances.add(100 / (3 if "linked" in curves else 2))
-        for relation, (steps, values, errors) in curves.items():
-            style = {"linestyle": DASHES[relation], **looks[name], "markersize": 3.5, "elinewidth": 0.8}
-            axes.errorbar(steps, values, yerr=errors, **style)
-    for chance in sorted(chances):
-        axes.axhline(chance, color=QUIET, linewidth=0.8, linestyle=(0, (1, 1)), zorder=1)
+        if relation not in curves:
+            continue
+        chances.add(3 if "linked" in curves else 2)
+        steps, values, errors = curves[relation]
+        axes.errorbar(steps, values, yerr=errors, **looks[name], markersize=3.5, elinewidth=0.8)
+    for ways in sorted(chances):
+        axes.axhline(100 / ways, color=QUIET, linewidth=0.8, linestyle=CHANCE, zorder=1)
     if chances:
         axes.set_ylim(-3, 103)
-    _title(axes, "Held-out relation accuracy, percent")
+    _title(axes, f"Recognized: {relation}, percent")
 
 
 def _curve(
@@ -150,8 +106,6 @@ def _title(axes: Axes, title: str) -> None:
 
 def _legend(axes: Axes, looks: Mapping[str, dict[str, Any]]) -> None:
     handles = [Line2D([], [], **look, markersize=4, label=name) for name, look in looks.items()]
-    relations = [Line2D([], [], color=QUIET, linestyle=dash, label=name) for name, dash in DASHES.items()]
-    relations.append(Line2D([], [], color=QUIET, linewidth=0.8, linestyle=(0, (1, 1)), label="chance"))
+    handles.append(Line2D([], [], color=QUIET, linewidth=0.8, linestyle=CHANCE, label="chance: one of two or three"))
     axes.set_axis_off()
-    axes.add_artist(axes.legend(handles=handles, loc="upper left", title="model", alignment="left", borderaxespad=0))
-    axes.legend(handles=relations, loc="lower left", title="relation", alignment="left", ncols=2, borderaxespad=0)
+    axes.legend(handles=handles, loc="upper left", borderaxespad=0)

@@ -1,6 +1,7 @@
 """The pretraining loop: resumable at any step, the same for any number of ranks and any size of micro-batch."""
 
 import logging
+import os
 import signal
 import time
 from dataclasses import dataclass
@@ -22,8 +23,6 @@ from linkbert.pretraining.prefetch import Prefetch
 from linkbert.pretraining.recipe import Recipe
 from linkbert.progress import Progress, count
 
-# Exit status of a run that was asked to stop and has saved: run it again and it goes on (EX_TEMPFAIL).
-EXIT_RETRY = 75
 # Tokens of a micro-batch to begin with; where memory does not suffice, it is halved until it does.
 CPU_TOKENS, CUDA_TOKENS = 8192, 131_072
 SMALLEST = 512
@@ -175,7 +174,8 @@ class Trainer:
             UserError: for a loss that is not finite, or memory too small for one sequence.
         """
         recipe, began = self.recipe, time.monotonic() - self.seconds
-        bar = Progress("pretrain", recipe.steps, "steps")
+        # One rank speaks for all.
+        bar = Progress("pretrain", recipe.steps, "steps", stream=open(os.devnull, "w") if self.world.rank else None)
         bar.resume_at(self.step)
         data, logged = self.prefetch(), time.monotonic()
         self.model.train()

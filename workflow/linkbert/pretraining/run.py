@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from linkbert import STAGE
+from linkbert.cluster import EXIT_RETRY
 from linkbert.errors import UserError
 from linkbert.files import atomic_folder, fingerprint, meta_fingerprint, sha256_of, write_json, write_meta
 from linkbert.model.bert import BertForPreTraining, ModelConfig, compile_layers
@@ -19,7 +20,7 @@ from linkbert.pretraining.data import Corpus, heldout_rows, open_source
 from linkbert.pretraining.distributed import World
 from linkbert.pretraining.evaluation import Heldout
 from linkbert.pretraining.flops import peak_of
-from linkbert.pretraining.loop import EXIT_RETRY, Interrupted, StopRequest, Trainer, set_deterministic
+from linkbert.pretraining.loop import Interrupted, StopRequest, Trainer, set_deterministic
 from linkbert.pretraining.masking import Vocabulary
 from linkbert.pretraining.recipe import Recipe
 from linkbert.rng import key_of

@@ -5,7 +5,9 @@ from dataclasses import asdict
 from typing import Any
 
 from linkbert import STAGE, __version__
+from linkbert.evidence.record import Evidence
 from linkbert.tables.definition import Column, Row, Table, Tolerance, members
+from linkbert.tables.gains import Resamples, baselines, gain
 from linkbert.tables.published import Published, PublishedNumbers
 from linkbert.tables.scores import Choice, Estimate, Run, mean_of, select
 
@@ -41,10 +43,16 @@ def judge(difference: float, spread: float | None, tolerance: Tolerance) -> str:
     return CLOSE if distance <= tolerance.close else DIFFERS
 
 
-def build(table: Table, runs: Iterable[Run], published: PublishedNumbers) -> Document:
+def build(
+    table: Table,
+    runs: Iterable[Run],
+    published: PublishedNumbers,
+    evidence: Mapping[tuple[str, str], Evidence] | None = None,
+) -> Document:
     """The table as one JSON value: what the renderers, figures and claims read, and the provenance of every cell.
 
     Holds the definition, the cells in the order of rows and columns, the score files used, and counts by mark.
+    With `evidence`, by (model, task), gains over baselines have intervals.
     """
     choices = select(runs)
     cells = []
@@ -52,6 +60,7 @@ def build(table: Table, runs: Iterable[Run], published: PublishedNumbers) -> Doc
         ours = {} if row.external else {task: choice for (model, task), choice in choices.items() if model == row.model}
         cells += [_cell(table, row, column, ours, published) for column in table.columns]
     _mark_best(table, cells)
+    _set_gains(table, cells, choices, evidence or {})
     used = {run["scores"] for cell in cells for run in (cell["choice"] or {}).get("runs", [])}
     files = {run.file.name: run.file for choice in choices.values() for run in choice.runs if run.file.name in used}
     return {
@@ -91,6 +100,7 @@ def _cell(
         else None,
         "difference": difference,
         "comparable": comparable,
+        "gain": None,
         "problem": "" if row.external else problem,
         "choice": _provenance(choice) if choice else None,
     }
@@ -165,6 +175,24 @@ def _mark_best(table: Table, cells: list[dict[str, Any]]) -> None:
             best = max(round(cell["mean"], column.decimals) for cell in rivals)
             for cell in rivals:
                 cell["best"] = round(cell["mean"], column.decimals) == best
+
+
+def _set_gains(
+    table: Table,
+    cells: list[dict[str, Any]],
+    choices: Mapping[tuple[str, str], Choice],
+    evidence: Mapping[tuple[str, str], Evidence],
+) -> None:
+    """Set `gain` on every cell whose row has a baseline, where both have a score."""
+    runs = {
+        key: {str(run.seed): run.record.get("sha256", "") for run in choice.runs} for key, choice in choices.items()
+    }
+    resamples = Resamples(evidence, runs)
+    by_key = {(cell["model"], cell["task"]): cell for cell in cells}
+    for model, baseline in baselines(table.rows).items():
+        for column in table.columns:
+            cell = by_key[model, column.id]
+            cell["gain"] = gain(cell, by_key[baseline, column.id], column.mean, resamples)
 
 
 def cells_by_key(document: Document) -> dict[tuple[str, str], dict[str, Any]]:

@@ -1,8 +1,9 @@
 """The paper's claims as comparisons between cells of its tables, judged on our numbers.
 
 A claim is a linear comparison, ``left - right``, and a region in which the paper says it lies: above or below zero, or
-within a tolerance of a stated difference. Our difference has a 95 % interval over seeds. The claim holds where the
-interval lies inside the region, does not hold where it lies outside, and otherwise there is not enough data.
+within a tolerance of a stated difference. Our difference has two 95 % intervals: over fine-tuning seeds, and, where
+statistics of the test examples were kept, over test examples (a paired bootstrap). The claim holds where both lie
+inside the region, does not hold where both lie outside, and otherwise there is not enough data.
 """
 
 import math
@@ -15,7 +16,10 @@ import yaml
 
 from linkbert.declarations import check
 from linkbert.errors import UserError
+from linkbert.evidence.bootstrap import interval
+from linkbert.evidence.record import ABSENT, Evidence
 from linkbert.tables.cells import CITED, Document, cells_by_key
+from linkbert.tables.gains import Resamples, runs_of, weights_of
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "not enough data"
 TOLERANCE = 1.0  # points around a stated difference, where the claim names none
@@ -148,17 +152,24 @@ def _combination(where: str, quantity: Any, scope: Mapping[str, Any]) -> Combina
     return Combination({(scope["table"], quantity["model"], task): 1 / len(tasks) for task in tasks})
 
 
-def judge_claims(claims: Iterable[Mapping[str, Any]], documents: Iterable[Document]) -> list[dict[str, Any]]:
-    """Each claim with its verdict, our difference and interval, the paper's difference, and what is missing."""
+def judge_claims(
+    claims: Iterable[Mapping[str, Any]],
+    documents: Iterable[Document],
+    evidence: Mapping[tuple[str, str], Evidence] | None = None,
+) -> list[dict[str, Any]]:
+    """Each claim with its verdict, our difference and intervals, the paper's difference, and what is missing."""
     tables = {document["table"]: document for document in documents}
     cells = {table: cells_by_key(document) for table, document in tables.items()}
-    return [_judge(claim, tables, cells) for claim in claims]
+    runs = {key: runs_of(cell) for found in cells.values() for key, cell in found.items() if cell.get("choice")}
+    resamples = Resamples(evidence or {}, runs)
+    return [_judge(claim, tables, cells, resamples) for claim in claims]
 
 
 def _judge(
     claim: Mapping[str, Any],
     tables: Mapping[str, Document],
     cells: Mapping[str, Mapping[tuple[str, str], dict[str, Any]]],
+    resamples: Resamples,
 ) -> dict[str, Any]:
     where = f"claim '{claim['id']}'"
     parts: list[dict[str, Any]] = []
@@ -169,7 +180,7 @@ def _judge(
         for table, model, task in combination.weights:
             if (model, task) in cells.get(table, {}):
                 found[table, model, task] = cells[table][model, task]
-        parts.append({"tasks": tasks, **_compare(combination, claim["expect"], found, tables)})
+        parts.append({"tasks": tasks, **_compare(combination, claim["expect"], found, tables, resamples)})
     verdicts = {part["verdict"] for part in parts}
     verdict = FAILS if FAILS in verdicts else OPEN if OPEN in verdicts else HOLDS
     used = [tables[table] for table in dict.fromkeys(names) if table in tables]
@@ -190,6 +201,7 @@ def _compare(
     expect: Mapping[str, Any],
     cells: Mapping[Key, dict[str, Any]],
     tables: Mapping[str, Document],
+    resamples: Resamples,
 ) -> dict[str, Any]:
     paper: float | None = combination.constant
     for key, weight in combination.weights.items():
@@ -214,19 +226,54 @@ def _compare(
         else:
             ours += weight * cell["mean"]
             terms.append((weight, cell["spread"], len(cell["by_seed"])))
-    result: dict[str, Any] = {"difference": None, "interval": None, "seeds": None, "paper": _rounded(paper)}
+    result: dict[str, Any] = {
+        **{"difference": None, "interval": None, "seeds": None, "over_examples": None, "unsampled": ""},
+        "paper": _rounded(paper),
+    }
     if missing:
         return {**result, "verdict": OPEN, "missing": missing}
     margin = _margin(terms, max(tables[table]["tolerance"]["matches"] for table, _, _ in cells))
-    low, high = round(ours - margin, 6) + 0.0, round(ours + margin, 6) + 0.0  # + 0.0: no negative zero
+    edges = [_rounded(ours - margin), _rounded(ours + margin)]
+    over_examples, unsampled = _over_examples(combination, cells, tables, resamples)
+    verdicts = {_verdict(*found, expect) for found in (edges, over_examples) if found}
     return {
         **result,
         "difference": _rounded(ours),
-        "interval": [low, high],
+        "interval": edges,
         "seeds": min((seeds for _, _, seeds in terms), default=0),
-        "verdict": _verdict(low, high, expect),
+        "over_examples": over_examples,
+        "unsampled": unsampled,
+        "verdict": verdicts.pop() if len(verdicts) == 1 else OPEN,
         "missing": [],
     }
+
+
+def _over_examples(
+    combination: Combination,
+    cells: Mapping[Key, dict[str, Any]],
+    tables: Mapping[str, Document],
+    resamples: Resamples,
+) -> tuple[list[float] | None, str]:
+    """The interval over test examples, or None and why there is none; numbers of others are taken as certain."""
+    if not resamples.evidence:
+        return None, ABSENT
+    weights: dict[tuple[str, str], float] = {}
+    certain = combination.constant
+    for (table, model, task), weight in combination.weights.items():
+        if cells[table, model, task]["mean"] is None:
+            certain += weight * cells[table, model, task]["published"]["value"]
+            continue
+        mean = next(column["mean"] for column in tables[table]["columns"] if column["id"] == task)
+        for member, share in weights_of(task, mean).items():
+            weights[model, member] = weights.get((model, member), 0.0) + weight * share
+    weights = {key: weight for key, weight in weights.items() if weight}
+    problem = resamples.problem(weights)
+    if problem or not weights:
+        return None, problem
+    scores = sum(
+        weight * found for weight, found in zip(weights.values(), resamples.scores(list(weights)), strict=True)
+    )
+    return [_rounded(edge + certain) for edge in interval(scores)], ""
 
 
 def _margin(terms: list[tuple[float, float | None, int]], single: float) -> float:
@@ -255,5 +302,5 @@ def _verdict(low: float, high: float, expect: Mapping[str, Any]) -> str:
     return FAILS if high < bottom or low > top else OPEN
 
 
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 6) + 0.0  # no negative zero
+def _rounded(value: Any) -> Any:
+    return None if value is None else round(float(value), 6) + 0.0  # no negative zero

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
+from linkbert.evidence.bootstrap import RESAMPLES
 from linkbert.tables.claims import FAILS, HOLDS, LEVEL, OPEN, TOLERANCE
 from linkbert.tables.layout import signed
 from linkbert.tables.page import page
@@ -11,7 +12,7 @@ from linkbert.tables.text import aligned
 
 SIGNS = {HOLDS: "✓", FAILS: "✗", OPEN: "?"}
 _CLASSES = {HOLDS: "holds", FAILS: "fails", OPEN: "open"}
-_HEADS = ("claim", "verdict", "section", "expected", "paper", "ours", "interval")
+_HEADS = ("claim", "verdict", "section", "expected", "paper", "ours", "over seeds", "over examples")
 Judged = Sequence[dict[str, Any]]
 
 
@@ -26,12 +27,17 @@ def sentences(judged: Judged) -> list[str]:
     lines = [
         "Numbers are differences in points, left less right as the claim puts them. 'paper' is what the paper's own "
         "tables give, 'expected' what its text says.",
-        f"The interval is Welch's {LEVEL:.0%} interval over fine-tuning seeds. A claim holds where the interval lies "
-        "wholly in the expected region and does not hold where it lies wholly outside; otherwise data are not enough.",
-        "Each model was pretrained once: the interval does not cover another pretraining.",
+        f"'over seeds' is Welch's {LEVEL:.0%} interval over fine-tuning seeds, 'over examples' that of a paired "
+        f"bootstrap over test examples ({RESAMPLES:,} resamples). A claim holds where both lie wholly in the expected "
+        "region and does not hold where both lie wholly outside; otherwise data are not enough.",
+        "Each model was pretrained once: no interval covers another pretraining.",
     ]
     if single:
-        lines.append("Where a cell has one seed, the interval is the tolerance of a match on either side.")
+        lines.append("Where a cell has one seed, the interval over seeds is the tolerance of a match on either side.")
+    unsampled = dict.fromkeys(part["unsampled"] for claim in judged for part in claim["parts"] if part["unsampled"])
+    if unsampled:
+        first, more = next(iter(unsampled)), len(unsampled) - 1
+        lines.append(f"No interval over examples: {first}{f', and {more} more' if more else ''}.")
     return lines
 
 
@@ -52,9 +58,13 @@ def _expected(expect: dict[str, Any]) -> str:
 def _numbers(part: dict[str, Any]) -> list[str]:
     paper = "" if part["paper"] is None else signed(part["paper"], 2)
     if part["difference"] is None:
-        return [paper, "", ""]
-    low, high = part["interval"]
-    return [paper, signed(part["difference"], 2), f"{signed(low, 2)} to {signed(high, 2)}"]
+        return [paper, "", "", ""]
+    intervals = [_interval(part["interval"]), _interval(part["over_examples"])]
+    return [paper, signed(part["difference"], 2), *intervals]
+
+
+def _interval(edges: Sequence[float] | None) -> str:
+    return " to ".join(signed(edge, 2) for edge in edges) if edges else ""
 
 
 def _verdict(verdict: str) -> str:
@@ -66,11 +76,11 @@ def _number(column: int) -> str:
 
 
 def _rows(judged: Judged) -> Iterable[tuple[bool, list[str], str]]:
-    """(is a part of the claim above, the first six cells, verdict)."""
+    """(is a part of the claim above, the cells without the verdict, verdict)."""
     for claim in judged:
         expected = _expected(claim["expect"])
         parts = claim["parts"]
-        numbers = _numbers(parts[0]) if len(parts) == 1 else [""] * 3
+        numbers = _numbers(parts[0]) if len(parts) == 1 else [""] * 4
         yield False, [claim["claim"], claim["section"], expected, *numbers], claim["verdict"]
         if len(parts) > 1:
             for part in parts:

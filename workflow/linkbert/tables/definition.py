@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from linkbert.declarations import check
-from linkbert.errors import UserError
+from linkbert.errors import UserError, unknown
 
 # Task names, or lists of them: the mean of a list is the mean of its entries, so a list of lists is a mean of means.
 Mean = tuple["str | Mean", ...]
@@ -45,6 +45,10 @@ SCHEMA: dict[str, Any] = {
                     "model": {**_NAME, "description": "the name of a model"},
                     "title": {"type": "string", "minLength": 1, "description": "the model as the table prints it"},
                     "group": {"type": "string", "description": "rows among which the best is set in bold"},
+                    "baseline": {
+                        **_NAME,
+                        "description": "the row to compare with; else its group's first",
+                    },
                     "external": {"type": "boolean", "description": "a system of others: published numbers only"},
                     "rule_above": {"type": "boolean", "description": "draw a rule above this row"},
                     "comparable": _COMPARABLE,
@@ -79,6 +83,7 @@ class Row:
     model: str
     title: str
     group: str = ""
+    baseline: str = ""
     external: bool = False
     rule_above: bool = False
     comparable: bool = True
@@ -151,6 +156,10 @@ def read_definition(value: Any) -> Table:
         )
     _unique(where, "row", [row.model for row in rows])
     _unique(where, "column", [column.id for column in columns])
+    own = [row.model for row in rows if not row.external]
+    for row in rows:
+        if row.baseline and row.baseline not in own:
+            raise unknown(f"{where}: row {row.model}", "baseline", row.baseline, own)
     averages = {column.id for column in columns if column.mean}
     for column in columns:
         nested = averages & set(members(column.mean or ()))

@@ -24,6 +24,9 @@ def html(document: Document, provenance: str = "") -> str:
     empty = layout.gaps(document)
     if empty:
         parts.append(f"<h2>Empty, and why</h2>{_list(empty, 'quiet')}")
+    jobs = layout.wanted(document)
+    if jobs:
+        parts.append(f"<h2>Not in the archive of scores</h2>{_list(jobs, 'quiet')}")
     parts.append(_origins(document, provenance))
     return page(document["title"], "\n".join(part for part in parts if part))
 
@@ -76,6 +79,12 @@ def _cell(cell: dict[str, Any], decimals: int) -> str:
     text = layout.difference(cell, decimals)
     if text:
         parts.append(f'<span class="chip {css_class(cell["mark"])}" title="{cell["mark"]}">{escape(text)}</span>')
+    gain = layout.gain(cell, decimals)
+    if gain:
+        published = cell["gain"]["paper"]
+        about = "" if published is None else f"; the paper's: {layout.signed(published, decimals)}"
+        title = f"gain over {cell['gain']['over']}{about}"
+        parts.append(f'<span class="paper" title="{escape(title)}">gain {escape(gain)}</span>')
     return "".join(parts)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from linkbert.tables.cells import CITED, CLOSE, DIFFERS, MARKS, MATCHES, NOT_COMPARABLE, NOT_RUN, Document, cells_by_key
 
 SIGNS = {MATCHES: "✓", CLOSE: "≈", DIFFERS: "✗"}
-OURS, PAPER, DIFFERENCE = "ours", "paper", "difference"
+OURS, PAPER, DIFFERENCE, GAIN = "ours", "paper", "difference", "gain"
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,14 @@ def difference(cell: dict[str, Any], decimals: int) -> str:
     return cell["mark"] if cell["mark"] in (NOT_RUN, NOT_COMPARABLE) else ""
 
 
+def gain(cell: dict[str, Any], decimals: int) -> str:
+    """The gain over the baseline and its interval: ``+2.1 [+0.4, +3.8]``; without interval where none is known."""
+    if not cell["gain"]:
+        return ""
+    value, edges = signed(cell["gain"]["value"], decimals), cell["gain"]["interval"]
+    return f"{value} [{', '.join(signed(edge, decimals) for edge in edges)}]" if edges else value
+
+
 def arrange(document: Document) -> Grid:
     """The lines of a table, in the paper's order: ours, paper's and difference below one another.
 
@@ -122,6 +130,7 @@ def _lines(title: str, cells: list[dict[str, Any]], decimals: list[int], rule: b
         OURS: ours,
         PAPER: tuple(Text(paper(*pair)) for pair in pairs),
         DIFFERENCE: tuple(Text(difference(*pair)) for pair in pairs),
+        GAIN: tuple(Text(gain(*pair)) for pair in pairs),
     }
     cited = all(cell["mark"] == CITED for cell in cells)
     kept = {
@@ -144,9 +153,10 @@ def _wide(document: Document) -> Grid:
             Text(estimate(cell, decimals), cell["best"]),
             Text(paper(cell, decimals)),
             Text(difference(cell, decimals)),
+            Text(gain(cell, decimals)),
         )
         lines.append(Line(row["title"], "", texts, row["rule_above"]))
-    return Grid("Model", (f"{column['title']}, {OURS}", PAPER, DIFFERENCE), tuple(lines), kinds=False)
+    return Grid("Model", (f"{column['title']}, {OURS}", PAPER, DIFFERENCE, GAIN), tuple(lines), kinds=False)
 
 
 def legend(document: Document) -> list[str]:
@@ -157,6 +167,30 @@ def legend(document: Document) -> list[str]:
         if document["counts"][mark]:
             sign = f"{SIGNS[mark]} {mark}" if mark in SIGNS else mark
             sentences.append(f"{sign}: {meaning.format(**tolerance)}.")
+    return sentences + _about_gains(document)
+
+
+def _about_gains(document: Document) -> list[str]:
+    titles = {row["model"]: row["title"] for row in document["rows"]}
+    gains = [cell["gain"] for cell in document["cells"] if cell["gain"]]
+    pairs = {cell["model"]: cell["gain"]["over"] for cell in document["cells"] if cell["gain"]}
+    if not gains:
+        return []
+    over: dict[str, list[str]] = {}
+    for model, baseline in pairs.items():
+        over.setdefault(titles[baseline], []).append(titles[model])
+    of = "; ".join(f"{', '.join(models)} over {baseline}" for baseline, models in over.items())
+    sentences = [f"gain: ours less our score of the baseline: {of}."]
+    resamples = {gain["resamples"] for gain in gains if gain["interval"]}
+    if resamples:
+        sentences.append(
+            f"Gains stand with the 95 % interval of a paired bootstrap over test examples ({max(resamples):,} "
+            "resamples, each score the mean over its seeds): what another test set would change, not another training."
+        )
+    without = dict.fromkeys(gain["problem"] for gain in gains if gain["problem"])
+    if without:
+        first, more = next(iter(without)), len(without) - 1
+        sentences.append(f"Gains without an interval: {first}{f', and {more} more' if more else ''}.")
     return sentences
 
 
@@ -169,6 +203,17 @@ def gaps(document: Document) -> list[str]:
         f"{titles[cell['model']]}, {heads[cell['task']]}: {cell['problem']}."
         for cell in document["cells"]
         if cell["problem"] and (cell["task"] in averages or cell["choice"])
+    ]
+
+
+def wanted(document: Document) -> list[str]:
+    """For each score file that an archive lacks, the cells that want it and the command that makes it."""
+    titles = {row["model"]: row["title"] for row in document["rows"]}
+    heads = {column["id"]: column["title"] for column in document["columns"]}
+    return [
+        f"{', '.join(f'{titles[model]} on {heads.get(task, task)}' for model, task in cells)}: made by the job "
+        f"finetune, snakemake {path}"
+        for path, cells in document.get("missing", {}).items()
     ]
 
 

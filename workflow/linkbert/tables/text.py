@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 
 from linkbert.tables.cells import Document
-from linkbert.tables.layout import Grid, Line, Text, arrange, gaps, legend, tally
+from linkbert.tables.layout import Grid, Line, Text, arrange, gaps, legend, tally, wanted
 
 TSV_COLUMNS = ("table", "model", "task", "seed", "point", "metric", "value", "published")
 
@@ -24,6 +24,9 @@ def markdown(document: Document, provenance: str = "") -> str:
     empty = gaps(document)
     if empty:
         page += ["", "Empty, and why:", "", *(f"- {_escape(sentence)}" for sentence in empty)]
+    jobs = wanted(document)
+    if jobs:
+        page += ["", "Not in the archive of scores:", "", *(f"- {_escape(sentence)}" for sentence in jobs)]
     if provenance:
         page += ["", f"Where each number comes from: [{provenance}]({provenance})."]
     return "\n".join(page) + "\n"
@@ -73,6 +76,34 @@ def tsv(document: Document) -> str:
             paper = published["text"] if published and seed == "mean" else ""
             lines.append("\t".join((document["table"], cell["model"], cell["task"], seed, point, metric, text, paper)))
     return "\n".join(lines) + "\n"
+
+
+CSV_COLUMNS = (
+    *("table", "model", "task", "metric", "ours", "spread", "seeds", "best", "paper", "difference", "mark"),
+    *("baseline", "gain", "gain_low", "gain_high", "paper_gain", "test_examples"),
+)
+
+
+def csv(document: Document) -> str:
+    """One line a cell, comma separated: ours, the paper's, mark, and the gain with its interval; absent is empty."""
+    lines = [CSV_COLUMNS]
+    for cell in document["cells"]:
+        choice, published, gain = cell["choice"], cell["published"] or {}, cell["gain"] or {}
+        low, high = gain.get("interval") or (None, None)
+        values = [
+            *(document["table"], cell["model"], cell["task"], (choice or published).get("metric", "")),
+            *(cell["mean"], cell["spread"], len(cell["by_seed"]) or None, cell["best"] or None, published.get("text")),
+            *(cell["difference"], cell["mark"], gain.get("over"), gain.get("value"), low, high, gain.get("paper")),
+            gain.get("examples"),
+        ]
+        lines.append(tuple(_csv(value) for value in values))
+    return "".join(f"{','.join(line)}\n" for line in lines)
+
+
+def _csv(value: str | float | bool | None) -> str:
+    if value is None or value is True:
+        return "yes" if value else ""
+    return value if isinstance(value, str) else f"{value:.6g}"
 
 
 _LATEX = {

@@ -1,0 +1,1 @@
+"""Model cards: a trained model as a folder to publish on the Hub; `wanted` answers the rule, `card` writes."""
