@@ -48,9 +48,10 @@ class Progress:
         unit: str = "items",
         every: float = 15.0,
         stream: TextIO | None = None,
+        silent: bool = False,
     ):
         self.title, self.total, self.unit = title, total, unit
-        self.stream = stream or sys.stderr
+        self.stream, self.silent = stream or sys.stderr, silent
         self.terminal = self.stream.isatty()
         self.every = 1.0 if self.terminal else every
         self.done, self.start = 0, time.monotonic()
@@ -65,7 +66,8 @@ class Progress:
         """Count finished units; print when it is time to."""
         self.done += units
         now = time.monotonic()
-        if now - self.last >= max(self.every, 0 if self.terminal else (now - self.start) / LINES):
+        wait = self.every if self.terminal or not self.every else max(self.every, (now - self.start) / LINES)
+        if now - self.last >= wait:
             self.last = now
             self._print(note, end="\r" if self.terminal else "\n")
 
@@ -74,6 +76,8 @@ class Progress:
         self._print(note, end="\n")
 
     def _print(self, note: str, end: str) -> None:
+        if self.silent:
+            return
         seconds = max(time.monotonic() - self.start, 1e-9)
         rate = (self.done - self.first) / seconds
         line = f"{self.title}: {count(self.done)}"

@@ -1,7 +1,6 @@
 """The pretraining loop: resumable at any step, the same for any number of ranks and any size of micro-batch."""
 
 import logging
-import os
 import signal
 import time
 from dataclasses import dataclass
@@ -174,8 +173,7 @@ class Trainer:
             UserError: for a loss that is not finite, or memory too small for one sequence.
         """
         recipe, began = self.recipe, time.monotonic() - self.seconds
-        # One rank speaks for all.
-        bar = Progress("pretrain", recipe.steps, "steps", stream=open(os.devnull, "w") if self.world.rank else None)
+        bar = Progress("pretrain", recipe.steps, "steps", silent=self.world.rank > 0)
         bar.resume_at(self.step)
         data, logged = self.prefetch(), time.monotonic()
         self.model.train()
