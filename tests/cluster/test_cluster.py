@@ -54,9 +54,10 @@ def test_tables_have_numbers(finished):
 def test_a_training_on_two_nodes_had_a_process_and_a_gpu_on_each(finished):
     records = {model: finished.results / "models" / model / "training.json" for model in (PAIR, SINGLE)}
     assert {model: json.loads(path.read_text())["processes"] for model, path in records.items()} == {PAIR: 2, SINGLE: 1}
-    jobs = [dict(re.findall(r"(\w+)=(\S*)", line)) for line in (finished.slurm.folder / "jobs.txt").open()]
-    pair = [job for job in jobs if job["NodeCnt"] == "2"]
-    assert len(pair) == 1 and pair[0]["Partition"] == "gpu" and "gres/gpu=2" in pair[0]["Tres"]
+    done = finished.slurm.jobs("COMPLETED").items()
+    (pair,) = [finished.slurm.about(job) for job, what in done if what == f"rule_pretrain_wildcards_{PAIR}"]
+    assert (pair["Partition"], pair["NumNodes"]) == ("gpu", "2")
+    assert re.fullmatch(r"gres.gpu:pretend:1", pair["TresPerNode"])
 
 
 def test_a_second_run_has_nothing_to_do(finished):

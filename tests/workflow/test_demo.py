@@ -289,7 +289,7 @@ def test_tables_are_drawn_from_the_scores_alone_and_are_the_same(clone, results,
 def test_a_changed_title_redraws_one_table_though_data_and_models_are_gone(changeable, demo):
     results = changeable / "results" / "demo"
     for folder in results.iterdir():
-        if folder.name not in ("scores", "tables", "figures"):
+        if folder.is_dir() and folder.name not in ("scores", "tables", "figures"):
             shutil.rmtree(folder)
     assert "Nothing to be done" in demo(changeable, "tables", "figures", dry=True).stdout
     done = demo(changeable, "tables", "figures", config="tables={table3_distractors: {title: Redrawn}}")
