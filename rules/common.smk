@@ -13,8 +13,8 @@ from linkbert.cards.wanted import Cards
 from linkbert.cluster import cancel_orphans
 from linkbert.errors import UserError
 from linkbert.evidence.wanted import Wanted
-from linkbert.hardware import Hardware
-from linkbert.plan import Plan
+from linkbert.planning.hardware import Hardware
+from linkbert.planning.plan import Plan
 from linkbert.report.plan import Reporting
 
 try:

@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
             raise unknown("calibrate", "size", size, sizes)
     chosen = {size: sizes[size] for size in options.sizes or sizes}
     # Imported when the arguments are known to be right: it brings torch, which takes seconds.
-    from linkbert.calibration import calibrate
+    from linkbert.planning.calibration import calibrate
 
     with tempfile.TemporaryDirectory() as folder:
         calibrate(

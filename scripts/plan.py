@@ -13,7 +13,7 @@ from pathlib import Path
 
 from linkbert.command import run
 from linkbert.declarations import CONFIGURATION, load_configuration
-from linkbert.plan import Plan
+from linkbert.planning.plan import Plan
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -33,9 +33,9 @@ def main(arguments: list[str] | None = None) -> None:
     paths = [*(ROOT / name for name in CONFIGURATION), *options.configfile]
     plan = Plan(load_configuration(paths), ROOT)
     # Imported when the declarations are known to be right: it brings torch, which takes seconds.
-    from linkbert.calibration import PATH, read_calibration
-    from linkbert.estimate import Machine, estimate
-    from linkbert.estimate_page import page
+    from linkbert.planning.calibration import PATH, read_calibration
+    from linkbert.planning.estimate import Machine, estimate
+    from linkbert.planning.page import page
 
     measured = options.calibration or ROOT / PATH
     if options.calibrate:

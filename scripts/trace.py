@@ -15,7 +15,7 @@ from linkbert.declarations import CONFIGURATION, load_configuration
 from linkbert.evidence.archive import open_archive
 from linkbert.evidence.chain import chains
 from linkbert.evidence.trace import trace
-from linkbert.plan import Plan
+from linkbert.planning.plan import Plan
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -16,7 +16,7 @@ from linkbert.evidence.wanted import Wanted
 from linkbert.files import write_json, write_meta
 from linkbert.model.bert import BertForPreTraining, ModelConfig
 from linkbert.model.folder import write_model
-from linkbert.plan import Plan
+from linkbert.planning.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "hello", ",", "my", "dog", "is", "cute"]

@@ -10,18 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import plan as command
-from linkbert.calibration import Calibration, read_calibration
 from linkbert.declarations import CONFIGURATION, load_configuration
 from linkbert.errors import UserError
-from linkbert.estimate import SIZES, Machine, Sizes, TaskSize, estimate
 from linkbert.files import write_json
 from linkbert.finetune.recipe import recipe_of
 from linkbert.finetune.spans import windows
 from linkbert.model.bert import BertForPreTraining, ModelConfig
-from linkbert.needs import needs
-from linkbert.plan import Plan
+from linkbert.planning.calibration import Calibration, read_calibration
+from linkbert.planning.estimate import SIZES, Machine, Sizes, TaskSize, estimate
+from linkbert.planning.needs import needs
+from linkbert.planning.plan import Plan
+from linkbert.planning.volumes import parameters, volumes
 from linkbert.pretraining.flops import encoder_flops, training_flops
-from linkbert.volumes import parameters, volumes
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ModelConfig(30522, 128, 2, 2, 512)

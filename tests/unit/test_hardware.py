@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from linkbert.hardware import Hardware, minutes, site
+from linkbert.planning.hardware import Hardware, minutes, site
 
 ROOT = Path(__file__).resolve().parents[2]
 CLUSTER = {"account": "", "cpu_partition": "cpu", "gpu_partition": "gpu", "gpu_type": "", "gpus_per_node": 8}

@@ -10,7 +10,7 @@ import pytest
 from linkbert.declarations import CONFIGURATION, load_configuration
 from linkbert.downloads.hub import download_hub
 from linkbert.errors import UserError
-from linkbert.plan import Plan
+from linkbert.planning.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -11,7 +11,7 @@ from snakemake.utils import update_config
 
 from linkbert.declarations import CONFIGURATION, load_configuration
 from linkbert.errors import UserError
-from linkbert.plan import NOTHING, Plan
+from linkbert.planning.plan import NOTHING, Plan
 from linkbert.recipes import choose, recipe_points
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,7 +11,7 @@ import pytest
 
 from linkbert.declarations import CONFIGURATION, load_configuration
 from linkbert.errors import UserError
-from linkbert.plan import Plan
+from linkbert.planning.plan import Plan
 from linkbert.tasks.base import READERS
 from linkbert.tasks.prepare import prepare
 from linkbert.world.generate import make_world

@@ -11,7 +11,7 @@ import pytest
 
 from linkbert.declarations import CONFIGURATION, load_configuration
 from linkbert.metrics import score
-from linkbert.plan import Plan
+from linkbert.planning.plan import Plan
 from linkbert.tasks.prepare import prepare, read_examples
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,7 +15,7 @@ from linkbert.files import fingerprint, sha256_of, write_json, write_meta
 from linkbert.finetune.recipe import recipe_of
 from linkbert.finetune.runs import write_run
 from linkbert.metrics import score
-from linkbert.plan import Plan
+from linkbert.planning.plan import Plan
 
 EXAMPLES = 30
 # Two tables and a shorter configuration than the demo's; the claims, figures and boards of the others are open.

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from linkbert.declarations import CONFIGURATION, load_configuration
-from linkbert.needs import needs
-from linkbert.plan import Plan
+from linkbert.planning.needs import needs
+from linkbert.planning.plan import Plan
 
 # Stage of the estimate -> the rules that make its artefacts.
 RULES = {

@@ -3,7 +3,7 @@
 from typing import Any
 
 from linkbert.declarations import names, table_tasks
-from linkbert.plan import Plan
+from linkbert.planning.plan import Plan
 
 Wildcards = Any  # Snakemake's wildcards: names as attributes
 

@@ -20,7 +20,7 @@ import prepare_task
 from linkbert.declarations import CONFIGURATION, load_configuration
 from linkbert.errors import UserError
 from linkbert.files import read_json
-from linkbert.plan import Plan
+from linkbert.planning.plan import Plan
 from linkbert.tasks.prepare import prepare, read_examples
 
 ROOT = Path(__file__).resolve().parents[3]

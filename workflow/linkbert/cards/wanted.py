@@ -5,7 +5,7 @@ from typing import Any
 
 from linkbert.declarations import check, names
 from linkbert.evidence.wanted import Wanted
-from linkbert.plan import NOTHING, Plan, Wildcards
+from linkbert.planning.plan import NOTHING, Plan, Wildcards
 
 _TEXT = {"type": "string", "minLength": 1}
 _TEXTS = {"type": "array", "items": _TEXT}

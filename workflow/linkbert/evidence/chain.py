@@ -9,7 +9,7 @@ from linkbert.errors import UserError, unknown
 from linkbert.evidence.record import Evidence, read_evidence
 from linkbert.evidence.wanted import Wanted
 from linkbert.files import read_json
-from linkbert.plan import Plan
+from linkbert.planning.plan import Plan
 from linkbert.tables.definition import members, read_definition
 from linkbert.tables.scores import Choice, load_scores, select
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from linkbert.declarations import names, table_tasks
 from linkbert.files import fingerprint
-from linkbert.plan import NOTHING, Plan, Wildcards
+from linkbert.planning.plan import NOTHING, Plan, Wildcards
 
 # The names of files whose hash says what they depend on; whatever else stands among the scores is packed as it is.
 HASHED = re.compile(r".+-[0-9a-f]{12}\.(json|npz)")

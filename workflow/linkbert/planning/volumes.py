@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from linkbert.declarations import names, read_table
 from linkbert.model.bert import ModelConfig
-from linkbert.needs import Needs
-from linkbert.plan import Plan
+from linkbert.planning.needs import Needs
+from linkbert.planning.plan import Plan
 
 CORPORA = "config/corpus_sizes.tsv"
 PIECES = 1.2  # word pieces a word, as config/task_sizes.tsv has it

@@ -1,6 +1,6 @@
 """Which artefacts a target needs, stage by stage, and which of them are there: jobs before anything starts.
 
-The same answers that the rules get (`linkbert.plan`), followed from a target to the downloads.
+The same answers that the rules get (`linkbert.planning.plan`), followed from a target to the downloads.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 from linkbert.declarations import names
 from linkbert.errors import unknown
-from linkbert.plan import Plan
+from linkbert.planning.plan import Plan
 
 STAGES = (
     *("downloads", "hub", "documents", "tokenizers", "tokens", "graphs", "instances", "heldout"),

@@ -3,23 +3,23 @@
 Examples are counted from prepared tasks where they exist, else from the published counts of ``tasks.tsv``, else from
 ``config/task_sizes.tsv``, which also has the mean lengths. Time is arithmetic over a sustained throughput, but an
 optimizer step is never faster than `Machine.step_seconds`: small models are bound by launching kernels. Where a machine
-was calibrated (`linkbert.calibration`), both are what it showed at that size of model.
+was calibrated (`linkbert.planning.calibration`), both are what it showed at that size of model.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from linkbert.calibration import Calibration
 from linkbert.declarations import Row, options_of, read_table
 from linkbert.files import read_meta
 from linkbert.finetune.recipe import Recipe, recipe_of
 from linkbert.model.bert import ModelConfig
-from linkbert.needs import Needs, needs
-from linkbert.plan import Plan
+from linkbert.planning.calibration import Calibration
+from linkbert.planning.needs import Needs, needs
+from linkbert.planning.plan import Plan
+from linkbert.planning.volumes import Volume, volumes
 from linkbert.pretraining.flops import encoder_flops, recipe_tokens, training_flops
 from linkbert.tasks.base import SPLITS
-from linkbert.volumes import Volume, volumes
 
 SIZES = "config/task_sizes.tsv"
 
@@ -118,7 +118,7 @@ class TaskSize:
 
 
 def estimate(plan: Plan, targets: Sequence[str] = (), machine: Machine = Machine()) -> Estimate:
-    """The cost of some targets (`linkbert.needs`), or of everything.
+    """The cost of some targets (`linkbert.planning.needs`), or of everything.
 
     Raises:
         UserError: for a target that is not known.

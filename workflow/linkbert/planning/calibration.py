@@ -1,7 +1,7 @@
 """What this machine sustains: the real loops of pretraining and fine-tuning on made-up text, for seconds each.
 
-The numbers are for estimates (`linkbert.estimate`): operations a second at each size of model, and the least time of an
-optimizer step, which is what small models are bound by.
+The numbers are for estimates (`linkbert.planning.estimate`): operations a second at each size of model, and the least
+time of an optimizer step, which is what small models are bound by.
 """
 
 import gzip

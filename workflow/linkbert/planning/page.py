@@ -2,12 +2,12 @@
 
 from collections.abc import Container, Iterator, Sequence
 
-from linkbert.estimate import SIZES, Cost, Estimate
+from linkbert.planning.estimate import SIZES, Cost, Estimate
+from linkbert.planning.volumes import CORPORA
 from linkbert.progress import count
 from linkbert.tables.text import aligned
-from linkbert.volumes import CORPORA
 
-# Stage of `linkbert.needs` -> what the page calls it.
+# Stage of `linkbert.planning.needs` -> what the page calls it.
 TITLES = {
     "downloads": "download files",
     "hub": "download from the hub",
