@@ -3,6 +3,7 @@
 import fcntl
 import logging
 import os
+import shutil
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -121,7 +122,11 @@ class Checkpoints:
             self._writer = None
         if self._failure:
             failure, self._failure = self._failure, None
-            raise UserError(f"{self.folder}: the checkpoint could not be written ({failure}); is the disk full?")
+            left = shutil.disk_usage(self.folder).free // 1_000_000
+            raise UserError(
+                f"{self.folder}: the checkpoint could not be written ({failure}); is the disk full? "
+                f"It has {left} MB left."
+            )
 
     def close(self) -> None:
         """Finish writing and give the folder free."""
