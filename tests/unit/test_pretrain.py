@@ -210,8 +210,8 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 import pretrain
-options, kills, checkpoints = sys.argv[2:], int(sys.argv[1]), Path(sys.argv[sys.argv.index("--checkpoints") + 1])
-draw, killed, torn = random.Random(0), 0, 0
+options, kills, checkpoints = sys.argv[3:], int(sys.argv[1]), Path(sys.argv[sys.argv.index("--checkpoints") + 1])
+steps, draw, killed, torn = int(sys.argv[2]), random.Random(0), 0, 0
 
 def start():
     child = os.fork()
@@ -226,14 +226,16 @@ def start():
     return child
 
 while killed < kills:
-    child, limit = start(), time.monotonic() + draw.uniform(0.05, 0.6)
-    # Every other kill waits for a checkpoint that is being written.
-    while time.monotonic() < limit or killed % 2:
+    # Each dies in its own part of the training: at any moment, every other one while a checkpoint is being written.
+    child, wanted, moment = start(), steps * killed // (kills + 1), None
+    while True:
         if os.waitpid(child, os.WNOHANG)[0]:
             print("finished early", killed, torn)
             sys.exit(0)
-        if killed % 2 and list(checkpoints.glob(".*.pt")):
-            break
+        if max((int(file.stem.split("-")[1]) for file in checkpoints.glob("step-*.pt")), default=0) >= wanted:
+            moment = moment or time.monotonic() + draw.uniform(0, 0.02)
+            if list(checkpoints.glob(".*.pt")) if killed % 2 else time.monotonic() >= moment:
+                break
         time.sleep(0.0005)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
@@ -247,12 +249,12 @@ sys.exit(status)
 
 @pytest.mark.slow
 def test_killed_many_times_it_ends_with_the_same_bits(paths, tmp_path):
-    recipe = RECIPE | {"steps": 60, "checkpoint_every": 1, "evaluate_every": 20}
+    recipe = RECIPE | {"steps": 200, "checkpoint_every": 1, "evaluate_every": 50}
     assert pretrain("small", Recipe.parse(recipe), paths, threads=1, device="cpu") == 0
     whole = weights(paths.output)
     again = replace(paths, checkpoints=tmp_path / "again", output=tmp_path / "model_again")
     environment = ENVIRONMENT | {"PYTHONPATH": f"{SCRIPT.parent}{os.pathsep}{ENVIRONMENT['PYTHONPATH']}"}
-    command = [sys.executable, "-c", HARNESS, "12", *arguments(again, recipe)]
+    command = [sys.executable, "-c", HARNESS, "12", "200", *arguments(again, recipe)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     word, killed, torn = done.stdout.split()[-3:]
