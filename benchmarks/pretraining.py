@@ -58,7 +58,7 @@ class Ours:
     def __init__(self, recipe: Recipe, corpus: Corpus, vocabulary: Vocabulary, device: torch.device, off: str | None):
         self.techniques = replace(Techniques(), **({off: False} if off in TECHNIQUES else {}))
         model = build_model(recipe, vocabulary, None, self.techniques.padded_vocabulary).to(device).train()
-        if off != "compile" and (recipe.compile is True or (recipe.compile == "auto" and device.type == "cuda")):
+        if off != "compile" and recipe.compiles(device.type):
             compile_layers(model.encoder)
         self.trainer = Trainer(model, recipe, corpus, vocabulary, device, techniques=self.techniques)
 

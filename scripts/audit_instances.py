@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from linkbert.command import run
-from linkbert.files import atomic_file
+from linkbert.files import write_text
 from linkbert.instances.audit import audit, audit_report
 
 
@@ -27,8 +27,7 @@ def main(arguments: list[str] | None = None) -> int | None:
     text = audit_report(checks)
     sys.stdout.write(text)
     if options.report:
-        with atomic_file(options.report) as path:
-            path.write_text(text, encoding="utf-8")
+        write_text(options.report, text)
     return 0 if all(check.passed for check in checks) else 1
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from linkbert.command import run
 from linkbert.evidence.record import read_all
-from linkbert.files import atomic_file, write_json
+from linkbert.files import write_json, write_text
 from linkbert.tables.claims import judge_claims, read_claims
 from linkbert.tables.claims_page import counts, html, markdown
 from linkbert.tables.summary import read_documents
@@ -26,8 +26,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     judged = judge_claims(read_claims(options.claims), read_documents(options.tables), read_all(options.evidence))
     for suffix, render in ((".md", markdown), (".html", html)):
-        with atomic_file(f"{options.output}{suffix}") as temporary:
-            temporary.write_text(render(judged), encoding="utf-8")
+        write_text(f"{options.output}{suffix}", render(judged))
     write_json(f"{options.output}.json", {"counts": counts(judged), "claims": judged})
     logging.info("%s", ", ".join(f"{count} {verdict}" for verdict, count in counts(judged).items()))
 

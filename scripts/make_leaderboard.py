@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from linkbert.command import json_or_file, run
-from linkbert.files import atomic_file
+from linkbert.files import write_text
 from linkbert.report.boards import build, html, markdown, read_entries, tsv
 from linkbert.tables.summary import read_documents
 
@@ -34,8 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
         "json": json.dumps(board, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
     }
     for suffix, text in printed.items():
-        with atomic_file(f"{options.output}.{suffix}") as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text(f"{options.output}.{suffix}", text)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 from linkbert.command import json_or_file, pair, run
 from linkbert.evidence.commit import commit_of
 from linkbert.figures.records import read_training
-from linkbert.files import atomic_file, read_json
+from linkbert.files import read_json, write_text
 from linkbert.report.page import Contents, Drawing, headline, report
 from linkbert.tables.summary import read_documents
 
@@ -47,8 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
         lineages=[read_json(path) for path in options.lineages],
         boards=[read_json(path) for path in options.leaderboards],
     )
-    with atomic_file(options.output) as temporary:
-        temporary.write_text(report(contents), encoding="utf-8")
+    write_text(options.output, report(contents))
     logging.info("%s", headline(contents))
 
 

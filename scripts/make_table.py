@@ -11,7 +11,7 @@ from pathlib import Path
 
 from linkbert.command import json_or_file, run
 from linkbert.evidence.record import read_all
-from linkbert.files import atomic_file
+from linkbert.files import write_text
 from linkbert.tables.cells import build
 from linkbert.tables.definition import read_definition
 from linkbert.tables.html import html
@@ -44,8 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
         "json": json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
     }
     for suffix, text in printed.items():
-        with atomic_file(f"{options.output}.{suffix}") as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text(f"{options.output}.{suffix}", text)
     logging.info("%s: %s", document["table"], tally(document))
 
 

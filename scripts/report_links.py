@@ -8,7 +8,7 @@ from pathlib import Path
 
 from linkbert.command import run
 from linkbert.documents.report import summary, total, unaccounted
-from linkbert.files import atomic_file, read_meta
+from linkbert.files import read_meta, write_text
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,8 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     text = summary(metas)
     print(text)
     if options.output:
-        with atomic_file(options.output) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
+        write_text(options.output, text + "\n")
     return 1 if any(unaccounted(total(metas)).values()) else 0
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from linkbert.cases.page import collect_case, html, markdown
 from linkbert.command import json_or_file, run
-from linkbert.files import atomic_file, read_json, write_json
+from linkbert.files import read_json, write_json, write_text
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -28,8 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
     answered = [read_json(path) for path in options.answers]
     case = collect_case(options.case, options.definition, answered, options.titles, options.note)
     for suffix, render in ((".md", markdown), (".html", html)):
-        with atomic_file(f"{options.output}{suffix}") as temporary:
-            temporary.write_text(render(case), encoding="utf-8")
+        write_text(f"{options.output}{suffix}", render(case))
     write_json(f"{options.output}.json", case)
 
 

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from linkbert.command import run
-from linkbert.files import atomic_file, write_json
+from linkbert.files import write_json, write_text
 from linkbert.tables.summary import html, markdown, read_documents, summarize
 
 
@@ -28,8 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
         for suffix in (".md", ".html")
     }
     for suffix, render in ((".md", markdown), (".html", html)):
-        with atomic_file(f"{options.output}{suffix}") as temporary:
-            temporary.write_text(render(summarize(documents, links[suffix])), encoding="utf-8")
+        write_text(f"{options.output}{suffix}", render(summarize(documents, links[suffix])))
     write_json(f"{options.output}.json", summarize(documents))
 
 

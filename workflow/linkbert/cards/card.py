@@ -4,6 +4,7 @@ The scores of a card are our own, from score files; the paper's numbers are neve
 """
 
 import json
+import math
 import shutil
 import struct
 from collections.abc import Iterable, Iterator, Mapping
@@ -59,14 +60,7 @@ def parameters(weights: Path) -> int:
     with weights.open("rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))
         header = json.loads(file.read(length))
-    total = 0
-    for name, tensor in header.items():
-        if name.startswith("bert."):
-            size = 1
-            for side in tensor["shape"]:
-                size *= side
-            total += size
-    return total
+    return sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name.startswith("bert."))
 
 
 def readme(

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from linkbert import __version__
 from linkbert.errors import UserError
-from linkbert.files import atomic_file
+from linkbert.files import write_text
 from linkbert.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -73,8 +73,7 @@ class _Remote:
 
     def save(self) -> None:
         known = {"url": self.url, "size": self.size, "etag": self.etag, "modified": self.modified}
-        with atomic_file(self.path) as temporary:
-            temporary.write_text(json.dumps(known) + "\n", encoding="utf-8")
+        write_text(self.path, json.dumps(known) + "\n")
 
     def condition(self) -> str | None:
         """The If-Range value: a strong ETag, else the modification date. Weak tags may not be used there (RFC 9110)."""

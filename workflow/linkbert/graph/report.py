@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from linkbert.files import atomic_file, read_json, read_meta, write_json
+from linkbert.files import read_json, read_meta, write_json, write_text
 from linkbert.graph.csr import Graph
 
 _REASONS = {
@@ -121,8 +121,7 @@ def write_report(folder: str | Path, prefix: str | Path) -> None:
     facts = {name: report[name] for name in ("search", "recall", "mean_cosine") if name in report}
     page = graph_markdown(report["links"], report, meta["counts"], report["dropped"], facts)
     save(plot_graph(report, degrees), prefix)
-    with atomic_file(f"{prefix}.md") as temporary:
-        temporary.write_text(f"{page}\n![degrees]({prefix.name}.svg)\n", encoding="utf-8")
+    write_text(f"{prefix}.md", f"{page}\n![degrees]({prefix.name}.svg)\n")
     write_json(f"{prefix}.json", {**report, "counts": meta["counts"], "parameters": meta["parameters"]})
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from linkbert.files import atomic_file, read_meta, write_json
+from linkbert.files import read_meta, write_json, write_text
 from linkbert.instances.format import SPECIALS, load_instances
 
 _BINS = 32
@@ -92,6 +92,5 @@ def write_report(folder: str | Path, prefix: str | Path, title: str = "") -> Non
     prefix = Path(prefix)
     report = describe_instances(folder, title)
     save(plot_instances(report), prefix)
-    with atomic_file(f"{prefix}.md") as temporary:
-        temporary.write_text(f"{instances_markdown(report)}\n![instances]({prefix.name}.svg)\n", encoding="utf-8")
+    write_text(f"{prefix}.md", f"{instances_markdown(report)}\n![instances]({prefix.name}.svg)\n")
     write_json(f"{prefix}.json", report)

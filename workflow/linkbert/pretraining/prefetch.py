@@ -1,9 +1,11 @@
 """The next steps' batches, made by threads while the current step computes."""
 
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from typing import TypeVar
+
+from linkbert.pools import bounded
 
 T = TypeVar("T")
 
@@ -18,26 +20,14 @@ class Prefetch(Iterator[T]):
     """
 
     def __init__(self, make: Callable[[int], T], first: int, ahead: int = 2, workers: int = 1):
-        self._make, self._next, self._ahead = make, first, ahead
-        self._made: deque[Future[T]] = deque()
-        if ahead:
-            self._pool = ThreadPoolExecutor(workers, "prefetch")
-            self._fill()
-
-    def _fill(self) -> None:
-        while len(self._made) < self._ahead:
-            self._made.append(self._pool.submit(self._make, self._next))
-            self._next += 1
+        self._pool = ThreadPoolExecutor(workers, "prefetch") if ahead else None
+        numbers = count(first)
+        self._made = bounded(self._pool, make, numbers, ahead) if self._pool else map(make, numbers)
 
     def __next__(self) -> T:
-        if not self._ahead:
-            self._next += 1
-            return self._make(self._next - 1)
-        made = self._made.popleft()
-        self._fill()
-        return made.result()
+        return next(self._made)
 
     def close(self) -> None:
         """Stop the threads."""
-        if self._ahead:
+        if self._pool:
             self._pool.shutdown(cancel_futures=True)

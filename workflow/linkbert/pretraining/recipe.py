@@ -112,6 +112,10 @@ class Recipe:
         """Classes of the relation head; 0 without one."""
         return OBJECTIVES[self.objective]
 
+    def compiles(self, device: str) -> bool:
+        """Whether the layers are compiled on such a device, ``cpu`` or ``cuda``."""
+        return self.compile is True or (self.compile == "auto" and device == "cuda")
+
     def to_json(self) -> dict[str, Any]:
         """Every setting, defaults included."""
         return asdict(self) | {"betas": list(self.betas)}

@@ -171,7 +171,7 @@ def _pretrain(name: str, recipe: Recipe, paths: Paths, device: torch.device, wor
         held = [opened(tokens, [folder / "heldout.npy"], 3) for tokens, folder in paths.evaluation]
         heldout = Heldout(held, heldout_rows(held, recipe.evaluation_instances), vocabulary)
     model = build_model(recipe, vocabulary, paths.init).to(device)
-    if recipe.compile is True or (recipe.compile == "auto" and device.type == "cuda"):
+    if recipe.compiles(device.type):
         compile_layers(model.encoder)
     trained_from = {key: value for key, value in inputs.items() if key != "evaluation"}
     identity = fingerprint([recipe.identity(), trained_from, STAGE["pretrain"], FORMAT], 16)

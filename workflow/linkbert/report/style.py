@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
+from linkbert.tables.page import page as tables_page
+
 # What is folded on the screen is printed all the same.
 SCRIPT = """
 addEventListener("beforeprint", () => document.querySelectorAll("details:not([open])").forEach(d => {
@@ -16,12 +18,7 @@ addEventListener("afterprint", () => document.querySelectorAll("details[data-fol
 def document(title: str, body: str) -> str:
     """A whole HTML page around `body`."""
     style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n{body}\n"
-        f"<script>{SCRIPT}</script>\n</body>\n</html>\n"
-    )
+    return tables_page(title, f"{body}\n<script>{SCRIPT}</script>", f"\n{style}")
 
 
 def page(title: str, notes: Iterable[str], body: str) -> str:

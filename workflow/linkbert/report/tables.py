@@ -6,7 +6,8 @@ from typing import Any
 from linkbert.report.glance import css_class
 from linkbert.report.style import scroll
 from linkbert.tables import layout
-from linkbert.tables.cells import Document, cells_by_key
+from linkbert.tables.cells import Document
+from linkbert.tables.html import arranged, value
 
 
 def table(document: Document) -> str:
@@ -14,7 +15,7 @@ def table(document: Document) -> str:
     parts = [f'<h3 id="{document["table"]}">{escape(document["title"])}</h3>']
     if document["caption"]:
         parts.append(f"<p>{escape(document['caption'])}</p>")
-    parts.append(scroll(_cells(document), document["title"]))
+    parts.append(scroll(arranged(document, _cell), document["title"]))
     parts.append(f'<p class="soft small">{escape(layout.tally(document))}.</p>')
     gains = [sentence for sentence in layout.legend(document) if _of_gains(sentence)]
     if gains:
@@ -42,41 +43,8 @@ def _folded(title: str, sentences: list[str]) -> str:
     return f'<details class="small"><summary>{title}</summary><ul>{items}</ul></details>'
 
 
-def _cells(document: Document) -> str:
-    cells, rows, columns = cells_by_key(document), document["rows"], document["columns"]
-    if not document["transpose"]:
-        body = [
-            _row(row["title"], [(cells[row["model"], column["id"]], column) for column in columns], row["rule_above"])
-            for row in rows
-        ]
-        return _whole("Model", [column["title"] for column in columns], body)
-    body, section = [], ""
-    for column in columns:
-        if column["section"] != section:
-            section = column["section"]
-            if section:
-                body.append(f'<tr class="section"><th colspan="{len(rows) + 1}">{escape(section)}</th></tr>')
-        entries = [(cells[row["model"], column["id"]], column) for row in rows]
-        body.append(_row(column["title"], entries, bool(column["mean"]) and not section))
-    return _whole("Task", [row["title"] for row in rows], body)
-
-
-def _whole(corner: str, heads: list[str], body: list[str]) -> str:
-    top = "".join(f'<th scope="col">{escape(head)}</th>' for head in (corner, *heads))
-    return f"<table><thead><tr>{top}</tr></thead>\n<tbody>\n{chr(10).join(body)}\n</tbody></table>"
-
-
-def _row(title: str, entries: list[tuple[dict[str, Any], dict[str, Any]]], rule: bool) -> str:
-    numbers = "".join(f"<td>{_cell(cell, column['decimals'])}</td>" for cell, column in entries)
-    return f'<tr{" class=rule" if rule else ""}><th scope="row">{escape(title)}</th>{numbers}</tr>'
-
-
 def _cell(cell: dict[str, Any], decimals: int) -> str:
-    parts = []
-    if cell["mean"] is not None:
-        tag = "strong" if cell["best"] else "span"
-        spread = f" <small>± {layout.number(cell['spread'], decimals)}</small>" if cell["spread"] is not None else ""
-        parts.append(f'<{tag} class="value">{layout.number(cell["mean"], decimals)}{spread}</{tag}>')
+    parts = [value(cell, decimals)]
     if cell["published"]:
         parts.append(f'<span class="beside">paper {layout.paper(cell, decimals)}</span>')
     if cell["difference"] is not None:

@@ -1,5 +1,6 @@
 """A table as a self-contained HTML page."""
 
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -16,7 +17,7 @@ def html(document: Document, provenance: str = "") -> str:
     if document["caption"]:
         parts.append(f"<p>{escape(document['caption'])}</p>")
     parts += [
-        f'<div class="scroll" tabindex="0">{_table(document)}</div>',
+        f'<div class="scroll" tabindex="0">{arranged(document, _cell)}</div>',
         bar({mark: count for mark, count in document["counts"].items() if mark != CITED}),
         f'<p class="quiet">{escape(layout.tally(document))}.</p>',
         _list(layout.legend(document), "legend"),
@@ -35,13 +36,19 @@ def _list(sentences: list[str], name: str) -> str:
     return f'<ul class="{name}">{"".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)}</ul>'
 
 
-def _table(document: Document) -> str:
+def arranged(document: Document, cell: Callable[[dict[str, Any], int], str]) -> str:
+    """The rows and columns of a table in the paper's order; `cell` shows a cell with so many decimals."""
     cells = cells_by_key(document)
     rows, columns = document["rows"], document["columns"]
+
+    def line(title: str, entries: list[tuple[dict[str, Any], dict[str, Any]]], rule: bool) -> str:
+        numbers = "".join(f"<td>{cell(one, column['decimals'])}</td>" for one, column in entries)
+        return f'<tr{" class=rule" if rule else ""}><th scope="row">{escape(title)}</th>{numbers}</tr>'
+
     if not document["transpose"]:
         heads = [column["title"] for column in columns]
         body = [
-            _row(row["title"], [(cells[row["model"], column["id"]], column) for column in columns], row["rule_above"])
+            line(row["title"], [(cells[row["model"], column["id"]], column) for column in columns], row["rule_above"])
             for row in rows
         ]
         return _whole("Model", heads, body)
@@ -53,7 +60,7 @@ def _table(document: Document) -> str:
                 head = f'<th colspan="{len(rows) + 1}" scope="colgroup">{escape(section)}</th>'
                 body.append(f'<tr class="section rule">{head}</tr>')
         entries = [(cells[row["model"], column["id"]], column) for row in rows]
-        body.append(_row(column["title"], entries, bool(column["mean"]) and not section))
+        body.append(line(column["title"], entries, bool(column["mean"]) and not section))
     return _whole("Task", [row["title"] for row in rows], body)
 
 
@@ -62,17 +69,17 @@ def _whole(corner: str, heads: list[str], body: list[str]) -> str:
     return f"<table><thead><tr>{top}</tr></thead>\n<tbody>\n{chr(10).join(body)}\n</tbody></table>"
 
 
-def _row(title: str, entries: list[tuple[dict[str, Any], dict[str, Any]]], rule: bool) -> str:
-    numbers = "".join(f"<td>{_cell(cell, column['decimals'])}</td>" for cell, column in entries)
-    return f'<tr{" class=rule" if rule else ""}><th scope="row">{escape(title)}</th>{numbers}</tr>'
+def value(cell: dict[str, Any], decimals: int) -> str:
+    """Ours with its spread, strong where it is the best; nothing where there is none."""
+    if cell["mean"] is None:
+        return ""
+    tag = "strong" if cell["best"] else "span"
+    spread = f" <small>± {layout.number(cell['spread'], decimals)}</small>" if cell["spread"] is not None else ""
+    return f'<{tag} class="value">{layout.number(cell["mean"], decimals)}{spread}</{tag}>'
 
 
 def _cell(cell: dict[str, Any], decimals: int) -> str:
-    parts = []
-    if cell["mean"] is not None:
-        tag = "strong" if cell["best"] else "span"
-        spread = f" <small>± {layout.number(cell['spread'], decimals)}</small>" if cell["spread"] is not None else ""
-        parts.append(f'<{tag} class="value">{layout.number(cell["mean"], decimals)}{spread}</{tag}>')
+    parts = [value(cell, decimals)]
     if cell["published"]:
         source = escape(cell["published"]["source"])
         parts.append(f'<span class="paper" title="{source}">paper {layout.paper(cell, decimals)}</span>')

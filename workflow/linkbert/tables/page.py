@@ -57,12 +57,12 @@ code { font-size: .85em; overflow-wrap: anywhere; }
 """
 
 
-def page(title: str, body: str) -> str:
+def page(title: str, body: str, style: str = _STYLE) -> str:
     """A whole HTML document around `body`."""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+        f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from linkbert.errors import UserError
-from linkbert.files import atomic_file, meta_fingerprint, read_meta, write_json
+from linkbert.files import meta_fingerprint, read_meta, write_json, write_text
 from linkbert.graph.names import Names, digests
 from linkbert.instances.heldout import held_out
 from linkbert.progress import Progress
@@ -148,8 +148,7 @@ def check_overlap(
         "duplicates": _duplicates(documents, sketches, np.concatenate(identical), similarity, heldout, seed),
     }
     write_json(f"{prefix}.json", report)
-    with atomic_file(f"{prefix}.md") as temporary:
-        temporary.write_text(overlap_markdown(report), encoding="utf-8")
+    write_text(f"{prefix}.md", overlap_markdown(report))
     return report
 
 
