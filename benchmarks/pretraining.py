@@ -23,10 +23,9 @@ import numpy as np
 import torch
 
 from linkbert.command import pair, run
-from linkbert.model.bert import compile_layers
 from linkbert.pretraining.data import Corpus, open_source
 from linkbert.pretraining.flops import peak_of, training_flops
-from linkbert.pretraining.loop import Trainer
+from linkbert.pretraining.loop import Trainer, set_deterministic
 from linkbert.pretraining.masking import Vocabulary
 from linkbert.pretraining.objective import Techniques
 from linkbert.pretraining.recipe import Recipe
@@ -43,6 +42,8 @@ SIZES = {
 Clock = Callable[[], float]
 CLOCKS: dict[str, Clock] = {"wall": time.perf_counter, "cpu": time.process_time}
 TECHNIQUES = [technique.name for technique in fields(Techniques)]
+# What costs time instead, and only on a GPU: kernels with the same bits in every run.
+DETERMINISTIC = "deterministic"
 # What a step has where it is not said: minutes of a CPU, and enough for a GPU to be busy.
 DEFAULTS = {
     "cpu": {"batch_size": 32, "steps": 2, "micro_batch_tokens": 8192},
@@ -58,13 +59,13 @@ class Ours:
     def __init__(self, recipe: Recipe, corpus: Corpus, vocabulary: Vocabulary, device: torch.device, off: str | None):
         self.techniques = replace(Techniques(), **({off: False} if off in TECHNIQUES else {}))
         model = build_model(recipe, vocabulary, None, self.techniques.padded_vocabulary).to(device).train()
-        if off != "compile" and recipe.compiles(device.type):
-            compile_layers(model.encoder)
         self.trainer = Trainer(model, recipe, corpus, vocabulary, device, techniques=self.techniques)
+        self.deterministic = device.type == "cuda" and recipe.deterministic and off != DETERMINISTIC
 
     def run(self, steps: int, clock: Clock) -> tuple[int, float, float]:
         """Real tokens, seconds, and seconds spent waiting for data."""
         trainer, tokens, waited = self.trainer, 0, 0.0
+        torch.use_deterministic_algorithms(self.deterministic)
         # The first step warms up, and finds the micro-batches that fit into memory.
         while True:
             data = trainer.prefetch()
@@ -124,6 +125,7 @@ class HuggingFace:
         """Real tokens, seconds, 0."""
         from transformers import DataCollatorForLanguageModeling, Trainer, TrainerCallback, TrainingArguments
 
+        torch.use_deterministic_algorithms(False)
         size, device = self.recipe.batch_size, self.device
         examples = self.examples(size * (steps + 1))
         times: list[float] = []
@@ -210,6 +212,8 @@ def measure_round(variant: Ours | HuggingFace, options: argparse.Namespace, devi
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """All variants; real tokens a second, their ratio to ours, fill, utilization."""
     device = choose_device(options.device)
+    if device.type == "cuda":
+        set_deterministic()
     for name, value in DEFAULTS["cuda" if device.type == "cuda" else "cpu"].items():
         if getattr(options, name) is None:
             setattr(options, name, value)
@@ -235,8 +239,9 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     makers: dict[str, Callable[[], Ours | HuggingFace]] = {
         "ours": lambda: Ours(recipe, corpus, vocabulary, device, None)
     }
-    for technique in [*TECHNIQUES, "compile"] if options.ablate else []:
-        if technique != ("chunked_loss" if device.type == "cuda" else "compile"):  # there it changes nothing
+    measured_here = {"compiled": recipe.compiles(device.type), DETERMINISTIC: device.type == "cuda"}
+    for technique in [*TECHNIQUES, DETERMINISTIC] if options.ablate else []:
+        if measured_here.get(technique, True):
             makers[f"without {technique}"] = partial(Ours, recipe, corpus, vocabulary, device, technique)
     if options.hugging_face:
         makers["Hugging Face Trainer"] = lambda: HuggingFace(recipe, corpus, tokenizer, vocabulary, device)
@@ -319,9 +324,7 @@ def main(arguments: list[str] | None = None) -> int | None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--attention-dropout", type=float, default=0.1)
-    parser.add_argument(
-        "--compile", action=argparse.BooleanOptionalAction, default="auto", help="compile the layers; auto on CUDA"
-    )
+    parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default="auto", help="auto: on CUDA")
     parser.add_argument("--clock", choices=CLOCKS, default="wall", help="cpu: for one thread on a machine in use")
     parser.add_argument("--ablate", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--hugging-face", action=argparse.BooleanOptionalAction, default=True)

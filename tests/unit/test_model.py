@@ -6,8 +6,8 @@ import torch
 from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForPreTraining, BertConfig, BertForPreTraining
 
 from linkbert.errors import UserError
+from linkbert.model.bert import BertEncoder, ModelConfig, compile_rows, load_encoder
 from linkbert.model.bert import BertForPreTraining as Ours
-from linkbert.model.bert import ModelConfig, compile_layers, load_encoder
 from linkbert.model.dropout import Dropout
 from linkbert.model.folder import write_model
 from linkbert.model.hf import LinkBertForPreTraining
@@ -192,10 +192,11 @@ def test_dropout_follows_keys_and_not_the_batch(reference, sequences, hidden, at
     assert not torch.allclose(states, encoder(whole))
 
 
-def test_compiled_layers_compute_the_same(reference, sequences):
+@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+def test_compiled_parts_compute_the_same(reference, sequences, backend):
     plain, _ = load_encoder(reference[1], dropout=0.2, attention_dropout=0.2)
     compiled, _ = load_encoder(reference[1], dropout=0.2, attention_dropout=0.2)
-    compile_layers(compiled, backend="eager")  # traced by the compiler, computed by PyTorch itself
+    compile_rows(compiled, backend)
     results = []
     for encoder in (plain.train(), compiled.train()):
         batch = pack(*sequences)
@@ -204,6 +205,24 @@ def test_compiled_layers_compute_the_same(reference, sequences):
         states.sum().backward()
         results.append([states.detach(), *(parameter.grad for parameter in encoder.parameters())])
     torch.testing.assert_close(*results)
+
+
+def test_one_graph_serves_all_layers_and_lengths():
+    """The compiler gives up silently beyond the eighth version of a function."""
+    graphs = []
+
+    def backend(graph, inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    torch._dynamo.reset()
+    encoder = BertEncoder(ModelConfig(60, 16, 12, 2, 32, 32)).train()
+    compile_rows(encoder, backend)
+    for count in (5, 7, 9):
+        batch = pack([[1] * length for length in range(3, 3 + count)])
+        rows = torch.arange(0, len(batch.tokens), 3)
+        encoder(batch, rows).sum().backward()
+    assert len(graphs) == 2  # after the embeddings, after attention
 
 
 def test_dropout_keeps_the_declared_share():
@@ -239,6 +258,28 @@ def test_chunked_cross_entropy(chunk):
         grads.append([loss.detach(), *(leaf.grad for leaf in leaves)])
     for got, wanted in zip(*grads, strict=True):
         torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_cross_entropy_in_half_precision(compiled):
+    """As near to fp32 as autocast is, which has all logits at once."""
+    torch.manual_seed(1)
+    leaves = [torch.randn(300, 32), torch.randn(500, 32) * 0.4, torch.randn(500)]
+    labels = torch.randint(500, (300,))
+
+    def loss_and_gradients(**how):
+        copies = [leaf.clone().requires_grad_() for leaf in leaves]
+        loss = cross_entropy_sum(*copies, labels, **how)
+        (loss / 300).backward()
+        return [loss.detach(), *(copy.grad for copy in copies)]
+
+    wanted = loss_and_gradients()
+    with torch.autocast("cpu", torch.bfloat16):
+        usual = loss_and_gradients()
+        ours = loss_and_gradients(chunk=128, half=True, compiled=compiled)
+    for exact, half, got in zip(wanted, usual, ours, strict=True):
+        assert got.dtype == torch.float32
+        assert (got - exact).norm() <= 1.2 * (half - exact).norm() + 1e-6 * exact.norm()
 
 
 def test_folder_loads_in_hugging_face_with_nothing_missing(tmp_path, sequences):

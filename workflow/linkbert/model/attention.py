@@ -138,7 +138,6 @@ class Attention:
         """Whether there is a flash kernel for such a tensor."""
         return x.is_cuda and x.dtype in (torch.float16, torch.bfloat16)
 
-    # Never compiled (`bert.compile_layers`): the compiler does not know the kernel with dropout.
     def _flash(self, queries: Tensor, keys_values: Tensor, rows: Tensor | None) -> Tensor:
         width = queries.shape[1] // self.heads
         keys, values = keys_values.view(-1, 2, self.heads, width).unbind(1)
@@ -168,7 +167,6 @@ class Attention:
             )
         return self.groupings[subset]
 
-    # Never compiled (`bert.compile_layers`): the blocks differ from batch to batch, and each layout is new.
     def _grouped(self, queries: Tensor, keys_values: Tensor, rows: Tensor | None, site: int) -> Tensor:
         grouping, hidden = self._grouping(rows), queries.shape[1]
         keys_values = _Pad.apply(keys_values, grouping.key_rows, grouping.key_cells)

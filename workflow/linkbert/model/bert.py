@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from linkbert.errors import UserError, unknown
 from linkbert.model.attention import Attention
-from linkbert.model.dropout import Dropout
+from linkbert.model.dropout import Dropout, Masks
 from linkbert.model.packing import PackedBatch
 
 # Logit bias of padding words: their probability is exactly 0 in fp32 and bf16.
@@ -137,14 +137,15 @@ class BertLayer(nn.Module):
             hidden = hidden.index_select(0, rows)
             queries = F.linear(hidden, self.qkv.weight[:size], self.qkv.bias[:size])
             drop = drop.rows(rows) if drop else None
-        mixed = self.output(attention(queries, keys_values, rows, self.site))
-        if drop:
-            mixed = drop(mixed, self.dropout, self.site + 1)
-        hidden = self.attention_norm(hidden + mixed)
+        context = attention(queries, keys_values, rows, self.site)
+        return self.finish(hidden, context, drop.at(self.dropout, self.site + 1, self.site + 2) if drop else None)
+
+    def finish(self, hidden: Tensor, context: Tensor, masks: Masks | None) -> Tensor:
+        """All that follows attention [Q, H], row by row: the part that the compiler takes (`compile_rows`)."""
+        mixed = self.output(context)
+        hidden = self.attention_norm(hidden + (masks(mixed, 0) if masks else mixed))
         mixed = self.down(F.gelu(self.up(hidden)))
-        if drop:
-            mixed = drop(mixed, self.dropout, self.site + 2)
-        return self.output_norm(hidden + mixed)
+        return self.output_norm(hidden + (masks(mixed, 1) if masks else mixed))
 
 
 class BertEncoder(nn.Module):
@@ -181,13 +182,17 @@ class BertEncoder(nn.Module):
         drop = self._dropout(batch)
         attention_dropout = config.attention_dropout if self.training else 0.0
         attention = Attention(batch, config.num_heads, attention_dropout, drop)
-        hidden = self.norm(self.words(batch.tokens) + self.segments(batch.segments) + self.positions(batch.positions))
         within = drop if config.dropout else None
-        if within:
-            hidden = within(hidden, config.dropout, 0)
+        parts = (self.words(batch.tokens), self.segments(batch.segments), self.positions(batch.positions))
+        hidden = self.begin(*parts, within.at(config.dropout, 0) if within else None)
         for layer in self.layers[:-1]:
             hidden = layer(hidden, attention, within, None)
         return self.layers[-1](hidden, attention, within, rows)
+
+    def begin(self, words: Tensor, segments: Tensor, positions: Tensor, masks: Masks | None) -> Tensor:
+        """What follows the look-up of embeddings [T, H], row by row."""
+        hidden = self.norm(words + segments + positions)
+        return masks(hidden, 0) if masks else hidden
 
     def _dropout(self, batch: PackedBatch) -> Dropout | None:
         if not self.training or not (self.config.dropout or self.config.attention_dropout):
@@ -253,15 +258,16 @@ class BertForPreTraining(nn.Module):
         return self.relation(self.pooler(states))
 
 
-def compile_layers(encoder: BertEncoder, backend: str = "inductor") -> None:
-    """Let PyTorch's compiler take the layers, save the methods that say so themselves.
+def compile_rows(encoder: BertEncoder, backend: str = "inductor") -> None:
+    """Let PyTorch's compiler take what is computed row by row, between the look-ups and the attention kernels.
 
-    They are excluded here, because a decorator imports the compiler into every process, which takes seconds of a core.
+    These parts are whole graphs without a break, and one graph serves all layers: what differs between layers reaches
+    them as tensors. The compiler would otherwise make a graph for each layer, and none beyond its eighth.
     """
-    for owner, name in ((Attention, "_grouped"), (Attention, "_flash"), (Dropout, "_windows")):
-        setattr(owner, name, torch.compiler.disable(getattr(owner, name)))
+    settings: dict[str, Any] = {"dynamic": True, "fullgraph": True, "backend": backend}
+    encoder.begin = torch.compile(encoder.begin, **settings)  # type: ignore[method-assign]
     for layer in encoder.layers:
-        layer.compile(dynamic=True, backend=backend)
+        layer.finish = torch.compile(layer.finish, **settings)
 
 
 def load_encoder(folder: str | Path, pooler: bool = True, **overrides: float) -> tuple[BertEncoder, Pooler]:

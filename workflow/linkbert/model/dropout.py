@@ -8,6 +8,7 @@ drawing.
 """
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,10 +23,16 @@ _SECOND = 0x94D049BB133111EB - (1 << 64)
 
 @lru_cache(maxsize=8)
 def _table(probability: float, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """Scaled keep masks: 0 with `probability`, else 1 / (1 - probability)."""
+    """Scaled keep masks: 0 with `probability`, else 1 / (1 - probability). As bool: whether it is kept."""
     generator = torch.Generator().manual_seed(0x11)
     draws = torch.rand(WINDOWS * STRIDE + WIDEST, generator=generator)
     return ((draws >= probability) / (1 - probability)).to(device, dtype)
+
+
+@lru_cache(maxsize=8)
+def _scale(probability: float, device: torch.device) -> Tensor:
+    """What is kept is multiplied with this [], a tensor because the compiler knows no other numbers that may change."""
+    return torch.full((), 1 / (1 - probability), device=device)
 
 
 def _signed(number: int) -> int:
@@ -43,6 +50,24 @@ def mix(z: Tensor) -> Tensor:
     z = (z ^ _shift(z, 30)) * _FIRST
     z = (z ^ _shift(z, 27)) * _SECOND
     return z ^ _shift(z, 31)
+
+
+def windows(bits: Tensor, starts: Tensor, width: int) -> Tensor:
+    """Windows [N, width] of the table that begin at so many strides [N]."""
+    return bits.as_strided((WINDOWS, width), (STRIDE, 1)).index_select(0, starts)
+
+
+class Masks(NamedTuple):
+    """The masks of some sites, to be made within the arithmetic that they belong to: what the compiler can take."""
+
+    bits: Tensor  # the table; of bool on GPUs, where memory is what a mask costs
+    scale: Tensor | None  # where the table is not scaled already
+    starts: list[Tensor]  # int64 [T] for each site
+
+    def __call__(self, x: Tensor, site: int) -> Tensor:
+        """Drop elements of x [T, width] with the masks of one of the sites; the result is in fp32."""
+        keep = windows(self.bits, self.starts[site], x.shape[-1])
+        return x * keep if self.scale is None else torch.where(keep, x.float() * self.scale, 0.0)
 
 
 class Dropout:
@@ -68,17 +93,23 @@ class Dropout:
         """The same for a range of tokens."""
         return Dropout(self.keys[first:end])
 
-    def mask(self, probability: float, site: int, width: int, like: Tensor, places: int = 1) -> Tensor:
-        """Scaled keep masks [T * places, width] for one site of the model that has so many places for each token."""
-        table = _table(probability, like.device, like.dtype)
-        return table.as_strided((WINDOWS, width), (STRIDE, 1)).index_select(0, self._windows(site, places))
-
-    # Never compiled (`bert.compile_layers`): the compiler's bounds of int64 products overflow; it is little work.
-    def _windows(self, site: int, places: int) -> Tensor:
+    def starts(self, site: int, places: int = 1) -> Tensor:
+        """Where in the table the masks of one site begin, in strides: int64 [T * places]."""
         keys = self.keys ^ _signed(site * _GOLDEN)
         if places > 1:
             keys = (keys[:, None] + torch.arange(places, device=keys.device) * _GOLDEN).view(-1)
         return _shift(keys * _FIRST, 48)
+
+    def mask(self, probability: float, site: int, width: int, like: Tensor, places: int = 1) -> Tensor:
+        """Scaled keep masks [T * places, width] for one site of the model that has so many places for each token."""
+        return windows(_table(probability, like.device, like.dtype), self.starts(site, places), width)
+
+    def at(self, probability: float, *sites: int) -> Masks:
+        """The masks of some sites."""
+        device, starts = self.keys.device, [self.starts(site) for site in sites]
+        if self.keys.is_cuda:
+            return Masks(_table(probability, device, torch.bool), _scale(probability, device), starts)
+        return Masks(_table(probability, device, torch.float32), None, starts)
 
     def __call__(self, x: Tensor, probability: float, site: int) -> Tensor:
         """Drop elements of x [T, width]."""

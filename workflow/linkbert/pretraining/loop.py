@@ -1,15 +1,16 @@
 """The pretraining loop: resumable at any step, the same for any number of ranks and any size of micro-batch."""
 
 import logging
+import os
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from linkbert.errors import UserError
-from linkbert.model.bert import BertForPreTraining
+from linkbert.model.bert import BertForPreTraining, ModelConfig, compile_rows
 from linkbert.pretraining.checkpoint import Checkpoints
 from linkbert.pretraining.data import Corpus, MicroBatch, assemble, pieces, share
 from linkbert.pretraining.distributed import World
@@ -22,12 +23,26 @@ from linkbert.pretraining.prefetch import Prefetch
 from linkbert.pretraining.recipe import Recipe
 from linkbert.progress import Progress, count
 
-# Tokens of a micro-batch to begin with; where memory does not suffice, it is halved until it does.
-CPU_TOKENS, CUDA_TOKENS = 8192, 131_072
-SMALLEST = 512
+# Tokens of a micro-batch on a CPU. On a GPU: those of BERT base, to begin with; where memory does not suffice, they are
+# halved until it does.
+CPU_TOKENS, CUDA_TOKENS = 8192, 1 << 17
+CUDA_MOST, SMALLEST = 1 << 19, 512
 # Threads that make batches. One makes nine million tokens a second: enough for all but a tiny model on a fast GPU.
 CUDA_WORKERS = 4
 log = logging.getLogger(__name__)
+
+
+def first_micro_tokens(config: ModelConfig, device: str) -> int:
+    """Tokens of the first micro-batches: on a GPU more for a smaller model, whose kernels would be too short else.
+
+    >>> tiny = ModelConfig(vocab_size=30522, hidden_size=128, num_layers=2, num_heads=2, intermediate_size=512)
+    >>> first_micro_tokens(tiny, "cuda"), first_micro_tokens(tiny, "cpu")
+    (524288, 8192)
+    """
+    if device != "cuda":
+        return CPU_TOKENS
+    fitting = CUDA_TOKENS * 12 * 768 // (config.num_layers * config.hidden_size)
+    return min(1 << fitting.bit_length() - 1, CUDA_MOST)
 
 
 class Interrupted(Exception):
@@ -81,7 +96,11 @@ class Trainer:
     ):
         self.model, self.recipe, self.corpus, self.vocabulary = model, recipe, corpus, vocabulary
         self.device, self.world, self.checkpoints, self.heldout = device, world or World(), checkpoints, heldout
-        self.techniques, self.stop = techniques or Techniques(), stop or StopRequest()
+        techniques = techniques or Techniques()
+        self.techniques = replace(techniques, compiled=techniques.compiled and recipe.compiles(device.type))
+        self.stop = stop or StopRequest()
+        if self.techniques.compiled:
+            compile_rows(model.encoder)
         if not recipe.relations:
             # Heads without an objective keep their initialization; decay must not touch them.
             model.relation.requires_grad_(False)
@@ -89,7 +108,7 @@ class Trainer:
         fused = self.techniques.fused_optimizer
         self.optimizer = adamw(model, recipe.betas, recipe.epsilon, recipe.weight_decay, fused)
         self.trained = self.optimizer.parameters
-        self.micro_tokens = recipe.micro_batch_tokens or (CUDA_TOKENS if device.type == "cuda" else CPU_TOKENS)
+        self.micro_tokens = recipe.micro_batch_tokens or first_micro_tokens(model.config, device.type)
         self.half = recipe.precision == "bf16" or (recipe.precision == "auto" and device.type == "cuda")
         self.step, self.tokens, self.seconds = 0, 0, 0.0
         self.curve: list[dict[str, Any]] = []
@@ -249,12 +268,16 @@ class Trainer:
         Args:
             hidden: hidden tokens of the whole step, over all ranks.
         """
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+        with self.autocast():
             relations = bool(self.recipe.relations)
             mlm, relation = losses(self.model, micro, self.techniques, relations, self.recipe.length)
         mlm, relation = mlm / hidden, relation / self.recipe.batch_size
         (mlm + relation).backward()
         return torch.stack([mlm.detach(), relation.detach()])
+
+    def autocast(self) -> torch.autocast:
+        """bf16 where the recipe has it, or a GPU and no other wish."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half)
 
     def _shrink(self, error: Exception) -> None:
         self.optimizer.forget()
@@ -291,7 +314,10 @@ class Trainer:
 
     def evaluate(self) -> None:
         """Add a held-out evaluation."""
-        report = evaluate(self.model, self.heldout, self.recipe.relations, self.micro_tokens, self.device, self.world)
+        with self.autocast():
+            report = evaluate(
+                self.model, self.heldout, self.recipe.relations, self.micro_tokens, self.device, self.world
+            )
         self.evaluations.append({"step": self.step, **report})
 
     def utilization(self, rate: float) -> float | None:
@@ -327,9 +353,11 @@ class Trainer:
 
 
 def set_deterministic() -> None:
-    """Kernels with the same bits in every run, at a price on CUDA."""
-    import os
+    """Kernels with the same bits in every run, for all that follows on CUDA; CPUs have no others here.
 
+    Raises nothing where a kernel has no such form: PyTorch does, when it is called.
+    """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     os.environ.setdefault("NCCL_ALGO", "Ring")
     torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads what it did not write

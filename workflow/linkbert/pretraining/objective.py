@@ -18,10 +18,11 @@ class Techniques:
     packed: bool = True  # no padding
     masked_only: bool = True  # vocabulary logits of hidden positions only
     last_layer_subset: bool = True  # last layer at hidden positions and [CLS] only
-    chunked_loss: bool = True  # cross-entropy without the whole matrix of logits; CPU
+    chunked_loss: bool = True  # cross-entropy without the whole matrix of logits
     padded_vocabulary: bool = True  # a multiple of 64 words inside
     fused_optimizer: bool = True  # AdamW in one kernel
     prefetch: bool = True  # batches made by a thread beside the training
+    compiled: bool = True  # one kernel for what is computed row by row, where the recipe has it compiled
 
 
 def losses(
@@ -45,8 +46,11 @@ def losses(
         states = everywhere.index_select(0, rows)
     head, words = model.mlm, model.encoder.words.weight
     if techniques.masked_only:
-        chunk = CHUNK if techniques.chunked_loss and not states.is_cuda else None
-        mlm = cross_entropy_sum(head(states.index_select(0, micro.hidden)), words, head.bias, micro.labels, chunk)
+        kind = states.device.type
+        chunk = CHUNK.get(kind, CHUNK["cuda"]) if techniques.chunked_loss else None
+        half = kind == "cuda" and torch.is_autocast_enabled(kind)
+        hidden = head(states.index_select(0, micro.hidden))
+        mlm = cross_entropy_sum(hidden, words, head.bias, micro.labels, chunk, half, techniques.compiled)
     else:
         labels = torch.full((len(batch.tokens),), -100, device=states.device)
         labels[rows[micro.hidden]] = micro.labels

@@ -12,7 +12,7 @@ from linkbert import STAGE
 from linkbert.cluster import EXIT_RETRY
 from linkbert.errors import UserError
 from linkbert.files import atomic_folder, fingerprint, meta_fingerprint, sha256_of, write_json, write_meta
-from linkbert.model.bert import BertForPreTraining, ModelConfig, compile_layers
+from linkbert.model.bert import BertForPreTraining, ModelConfig
 from linkbert.model.folder import write_model
 from linkbert.model.weights import load_into, read_config, read_weights
 from linkbert.pretraining.checkpoint import FORMAT, Checkpoints
@@ -136,7 +136,7 @@ def pretrain(name: str, recipe: Recipe, paths: Paths, threads: int | None = None
     if threads:
         torch.set_num_threads(threads)
     chosen = choose_device(device)
-    if recipe.deterministic:
+    if recipe.deterministic and chosen.type == "cuda":
         set_deterministic()
     world = World.join(chosen.type)
     if chosen.type == "cuda":
@@ -171,8 +171,6 @@ def _pretrain(name: str, recipe: Recipe, paths: Paths, device: torch.device, wor
         held = [opened(tokens, [folder / "heldout.npy"], 3) for tokens, folder in paths.evaluation]
         heldout = Heldout(held, heldout_rows(held, recipe.evaluation_instances), vocabulary)
     model = build_model(recipe, vocabulary, paths.init).to(device)
-    if recipe.compiles(device.type):
-        compile_layers(model.encoder)
     trained_from = {key: value for key, value in inputs.items() if key != "evaluation"}
     identity = fingerprint([recipe.identity(), trained_from, STAGE["pretrain"], FORMAT], 16)
     checkpoints = Checkpoints(paths.checkpoints, identity, recipe.keep)
