@@ -10,14 +10,16 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from linkbert import STAGE
 from linkbert.errors import UserError
 from linkbert.files import read_json, sha256_of, write_json
 from linkbert.finetune import runs as module
-from linkbert.finetune.runs import run_batch
+from linkbert.finetune.runs import run_batch, worth_compiling
 from linkbert.finetune.sequences import Classification
 from linkbert.metrics import score
+from linkbert.model import bert
 
 POINT = {"learning_rate": 1e-3, "batch_size": 8, "epochs": 1, "length": 64}
 
@@ -193,6 +195,34 @@ def test_the_command(world, tmp_path):
     }
     script.main([text for name, value in arguments.items() for text in (f"--{name}", str(value))])
     assert read_json(tmp_path / "scores" / "b.json")["runs"][0]["task"] == "regression"
+
+
+def test_a_long_job_on_a_gpu_is_compiled_and_computes_the_same(job, tmp_path, monkeypatch):
+    points = [POINT, {**POINT, "learning_rate": 2e-3}]
+    plain = job(wanted("tagging", points=points))
+    shutil.rmtree(tmp_path / "runs")
+    planned, compiled, real = [], [], bert.compile_rows
+
+    def asked(runs, device):
+        planned.extend(runs)
+        return True
+
+    def compile_rows(encoder):
+        compiled.append(encoder)
+        real(encoder, "aot_eager")
+
+    monkeypatch.setattr("linkbert.finetune.runs.worth_compiling", asked)
+    monkeypatch.setattr("linkbert.finetune.runs.compile_rows", compile_rows)
+    again = job(wanted("tagging", points=points))
+    assert len(compiled) == 1
+    for entry, other in zip(again["runs"], plain["runs"], strict=True):
+        assert entry["loss"] == pytest.approx(other["loss"], rel=1e-4)
+    steps = sum(run.recipe.steps(len(run.train.train)) for run in planned)
+    monkeypatch.undo()
+    monkeypatch.setattr("linkbert.finetune.runs.COMPILED_STEPS", steps)
+    assert worth_compiling(planned, torch.device("cuda"))
+    assert not worth_compiling(planned, torch.device("cpu"))
+    assert not worth_compiling(planned[:-1], torch.device("cuda"))
 
 
 def test_the_command_does_not_load_the_compiler(world, tmp_path):

@@ -6,7 +6,7 @@ import logging
 import platform
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
@@ -25,11 +25,14 @@ from linkbert.finetune.method import Method
 from linkbert.finetune.network import Checkpoint
 from linkbert.finetune.recipe import Recipe, recipe_of
 from linkbert.finetune.tasks import Example, Task, read_task
+from linkbert.model.bert import compile_rows
 from linkbert.progress import duration
 
 log = logging.getLogger("linkbert.finetune")
 
 Scorer = Callable[[str, list[Example], dict[str, Any]], dict[str, float]]
+# Optimizer steps of a job from which on its kernels are compiled, on a GPU.
+COMPILED_STEPS = 5000
 # Files that a folder without meta.json, e.g. a model made elsewhere, is identified by.
 MODEL_FILES = ("config.json", "model.safetensors", "pytorch_model.bin", "tokenizer.json", "vocab.txt")
 
@@ -140,6 +143,12 @@ def write_run(path: Path, result: Mapping[str, Any]) -> None:
         temporary.write_bytes(gzip.compress(text.encode(), compresslevel=6, mtime=0))
 
 
+def worth_compiling(runs: Sequence[Run], device: torch.device) -> bool:
+    """Whether a job is long enough for the compiler's half a minute; on CPUs it gains nothing."""
+    steps = sum(run.recipe.steps(len(run.train.train)) for run in runs)
+    return device.type == "cuda" and steps >= COMPILED_STEPS
+
+
 @dataclass
 class Tuner:
     """What the runs of a job share: weights in memory, and the features of each (task, split, length)."""
@@ -147,6 +156,7 @@ class Tuner:
     folder: Path
     device: torch.device
     score: Scorer
+    compiled: bool = False
     _features: dict[tuple[Any, ...], Features] = field(default_factory=dict)
     _task: str = ""
 
@@ -160,6 +170,8 @@ class Tuner:
                 f"{self.folder}: the tokenizer has {words} words, but the model has embeddings for "
                 f"{checkpoint.config.vocab_size}; they do not belong together."
             )
+        if self.compiled:
+            compile_rows(checkpoint.encoder)
         return checkpoint
 
     def check(self, run: Run) -> None:
@@ -250,7 +262,7 @@ def run_batch(
         raise UserError("--device cuda: there is no GPU that PyTorch can use. Use --device cpu.")
     identity, parameters = model_identity(model)
     planned, run_folder = plan(runs, tasks), Path(run_folder)
-    tuner = Tuner(Path(model), where, score)
+    tuner = Tuner(Path(model), where, score, worth_compiling(planned, where))
     about = {"device": device_name(where), "versions": versions()}
     entries, start, computed, reused = [], time.monotonic(), 0, 0
     for number, run in enumerate(planned, 1):

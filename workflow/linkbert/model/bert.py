@@ -118,7 +118,7 @@ class BertLayer(nn.Module):
 
     def __init__(self, config: ModelConfig, number: int):
         super().__init__()
-        self.dropout, self.site = config.dropout, 4 * number + 1
+        self.site = 4 * number + 1  # of attention's dropout; the two after it are this layer's too
         size, eps = config.hidden_size, config.layer_norm_eps
         self.qkv = nn.Linear(size, 3 * size)
         self.output = nn.Linear(size, size)
@@ -127,8 +127,12 @@ class BertLayer(nn.Module):
         self.down = nn.Linear(config.intermediate_size, size)
         self.output_norm = nn.LayerNorm(size, eps)
 
-    def forward(self, hidden: Tensor, attention: Attention, drop: Dropout | None, rows: Tensor | None) -> Tensor:
-        """Hidden states [T, H] to [T, H], or to [Q, H] for the given ascending rows only."""
+    def forward(self, hidden: Tensor, attention: Attention, masks: Masks | None, rows: Tensor | None) -> Tensor:
+        """Hidden states [T, H] to [T, H], or to [Q, H] for the given ascending rows only.
+
+        Args:
+            masks: of dropout after attention and at the end; None for none.
+        """
         size = hidden.shape[1]
         if rows is None:
             queries, keys_values = self.qkv(hidden).split((size, 2 * size), dim=1)
@@ -136,9 +140,8 @@ class BertLayer(nn.Module):
             keys_values = F.linear(hidden, self.qkv.weight[size:], self.qkv.bias[size:])
             hidden = hidden.index_select(0, rows)
             queries = F.linear(hidden, self.qkv.weight[:size], self.qkv.bias[:size])
-            drop = drop.rows(rows) if drop else None
-        context = attention(queries, keys_values, rows, self.site)
-        return self.finish(hidden, context, drop.at(self.dropout, self.site + 1, self.site + 2) if drop else None)
+            masks = masks.rows(rows) if masks else None
+        return self.finish(hidden, attention(queries, keys_values, rows, self.site), masks)
 
     def finish(self, hidden: Tensor, context: Tensor, masks: Masks | None) -> Tensor:
         """All that follows attention [Q, H], row by row: the part that the compiler takes (`compile_rows`)."""
@@ -160,6 +163,8 @@ class BertEncoder(nn.Module):
         self.segments = nn.Embedding(config.type_vocab_size, size)
         self.norm = nn.LayerNorm(size, config.layer_norm_eps)
         self.layers = nn.ModuleList(BertLayer(config, number) for number in range(config.num_layers))
+        # Where dropout is drawn for, besides the weights of attention.
+        self.sites = (0, *(site for layer in self.layers for site in (layer.site + 1, layer.site + 2)))
         initialize(self, config.initializer_range)
         with torch.no_grad():
             self.words.weight[config.vocab_size :] = 0
@@ -182,12 +187,13 @@ class BertEncoder(nn.Module):
         drop = self._dropout(batch)
         attention_dropout = config.attention_dropout if self.training else 0.0
         attention = Attention(batch, config.num_heads, attention_dropout, drop)
-        within = drop if config.dropout else None
+        masks = drop.at(config.dropout, self.sites) if drop and config.dropout else None
         parts = (self.words(batch.tokens), self.segments(batch.segments), self.positions(batch.positions))
-        hidden = self.begin(*parts, within.at(config.dropout, 0) if within else None)
-        for layer in self.layers[:-1]:
-            hidden = layer(hidden, attention, within, None)
-        return self.layers[-1](hidden, attention, within, rows)
+        hidden = self.begin(*parts, masks.of(0) if masks else None)
+        for number, layer in enumerate(self.layers, 1):
+            own = masks.of(2 * number - 1, 2 * number) if masks else None
+            hidden = layer(hidden, attention, own, rows if number == len(self.layers) else None)
+        return hidden
 
     def begin(self, words: Tensor, segments: Tensor, positions: Tensor, masks: Masks | None) -> Tensor:
         """What follows the look-up of embeddings [T, H], row by row."""

@@ -62,12 +62,26 @@ class Masks(NamedTuple):
 
     bits: Tensor  # the table; of bool on GPUs, where memory is what a mask costs
     scale: Tensor | None  # where the table is not scaled already
-    starts: list[Tensor]  # int64 [T] for each site
+    starts: tuple[Tensor, ...]  # int64 [T] for each site
+
+    def of(self, *sites: int) -> "Masks":
+        """Those of some of the sites, which are counted from 0."""
+        return self._replace(starts=tuple(self.starts[site] for site in sites))
+
+    def rows(self, rows: Tensor) -> "Masks":
+        """Those of some tokens only."""
+        return self._replace(starts=tuple(start.index_select(0, rows) for start in self.starts))
 
     def __call__(self, x: Tensor, site: int) -> Tensor:
         """Drop elements of x [T, width] with the masks of one of the sites; the result is in fp32."""
         keep = windows(self.bits, self.starts[site], x.shape[-1])
         return x * keep if self.scale is None else torch.where(keep, x.float() * self.scale, 0.0)
+
+
+@lru_cache(maxsize=8)
+def _numbers(sites: tuple[int, ...], device: torch.device) -> Tensor:
+    """What the keys are mixed with for each site: int64 [S, 1]."""
+    return torch.tensor([_signed(site * _GOLDEN) for site in sites], device=device)[:, None]
 
 
 class Dropout:
@@ -93,7 +107,7 @@ class Dropout:
         """The same for a range of tokens."""
         return Dropout(self.keys[first:end])
 
-    def starts(self, site: int, places: int = 1) -> Tensor:
+    def _starts(self, site: int, places: int) -> Tensor:
         """Where in the table the masks of one site begin, in strides: int64 [T * places]."""
         keys = self.keys ^ _signed(site * _GOLDEN)
         if places > 1:
@@ -102,11 +116,13 @@ class Dropout:
 
     def mask(self, probability: float, site: int, width: int, like: Tensor, places: int = 1) -> Tensor:
         """Scaled keep masks [T * places, width] for one site of the model that has so many places for each token."""
-        return windows(_table(probability, like.device, like.dtype), self.starts(site, places), width)
+        return windows(_table(probability, like.device, like.dtype), self._starts(site, places), width)
 
-    def at(self, probability: float, *sites: int) -> Masks:
-        """The masks of some sites."""
-        device, starts = self.keys.device, [self.starts(site) for site in sites]
+    def at(self, probability: float, sites: tuple[int, ...]) -> Masks:
+        """The masks of some sites at once: a GPU has as many kernels to start for one."""
+        device = self.keys.device
+        # Copies, not views: the compiler would make a graph for each offset of a view.
+        starts = torch.unbind_copy(_shift((self.keys ^ _numbers(sites, device)) * _FIRST, 48))
         if self.keys.is_cuda:
             return Masks(_table(probability, device, torch.bool), _scale(probability, device), starts)
         return Masks(_table(probability, device, torch.float32), None, starts)

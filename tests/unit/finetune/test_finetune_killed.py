@@ -1,0 +1,65 @@
+"""A job that is killed again and again, in the middle of whatever it does, ends with the files of an undisturbed one."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from linkbert.files import read_json
+
+ROOT = Path(__file__).resolve().parents[3]
+POINT = {"learning_rate": 1e-3, "batch_size": 4, "epochs": 4, "length": 64}
+SEEDS = list(range(8))
+KILLS = 6
+
+
+def command(world, folder: Path) -> subprocess.Popen:
+    """The job as the workflow starts it."""
+    runs = {name: {"tests": [name], "recipes": [POINT], "seeds": SEEDS} for name in ("tagging", "classification")}
+    arguments = ["--name", "x", "--model", world.model, "--batch", "b", "--runs", json.dumps(runs), "--device", "cpu"]
+    arguments += ["--tasks", world.tasks, "--run-folder", folder / "runs", "--output", folder / "b.json"]
+    return subprocess.Popen(
+        [sys.executable, ROOT / "scripts" / "finetune.py", *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "workflow"), "OMP_NUM_THREADS": "1"},
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def finished(folder: Path) -> dict[str, bytes]:
+    """What each finished run says, without the time it took and the machine it ran on."""
+    return {path.name: path.read_bytes() for path in folder.glob("runs/*/*.json.gz")}
+
+
+def without_times(scores: dict) -> list[dict]:
+    return [{key: value for key, value in entry.items() if key not in ("seconds", "sha256")} for entry in scores["runs"]]
+
+
+def test_killed_at_random_a_job_goes_on_where_it_was(world, tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert command(world, whole).wait() == 0
+    draw, killed = random.Random(0), 0
+    before: dict[str, bytes] = {}
+    for _ in range(KILLS):
+        process, wanted = command(world, broken), len(before) + draw.randint(1, 2)
+        while process.poll() is None and len(finished(broken)) < wanted:
+            time.sleep(0.002)
+        time.sleep(draw.uniform(0, 0.15))
+        process.send_signal(signal.SIGKILL)
+        killed += process.wait() == -signal.SIGKILL
+        after = finished(broken)
+        assert before.items() <= after.items()  # nothing finished is done again
+        assert not (broken / "b.json").exists() or process.returncode == 0
+        before = after
+    assert killed >= KILLS - 1
+    assert 0 < len(before) < 2 * len(SEEDS)
+    assert command(world, broken).wait() == 0
+    assert before.items() <= finished(broken).items()
+    results = [read_json(folder / "b.json") for folder in (broken, whole)]
+    assert without_times(results[0]) == without_times(results[1])
+    assert sorted(path.name for path in broken.rglob("*") if path.is_file()) == sorted(
+        path.name for path in whole.rglob("*") if path.is_file()
+    )
