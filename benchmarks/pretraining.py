@@ -25,7 +25,7 @@ import torch
 from linkbert.command import pair, run
 from linkbert.pretraining.data import Corpus, open_source
 from linkbert.pretraining.flops import peak_of, training_flops
-from linkbert.pretraining.loop import Trainer, set_deterministic
+from linkbert.pretraining.loop import Trainer, prepare_cuda
 from linkbert.pretraining.masking import Vocabulary
 from linkbert.pretraining.objective import Techniques
 from linkbert.pretraining.recipe import Recipe
@@ -213,7 +213,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """All variants; real tokens a second, their ratio to ours, fill, utilization."""
     device = choose_device(options.device)
     if device.type == "cuda":
-        set_deterministic()
+        prepare_cuda(deterministic=True)
     for name, value in DEFAULTS["cuda" if device.type == "cuda" else "cpu"].items():
         if getattr(options, name) is None:
             setattr(options, name, value)

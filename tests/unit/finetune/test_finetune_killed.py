@@ -1,4 +1,4 @@
-"""A job that is killed again and again, in the middle of whatever it does, ends with the files of an undisturbed one."""
+"""A job that is killed again and again, whatever it is doing, ends with the files of an undisturbed one."""
 
 import json
 import os
@@ -35,7 +35,9 @@ def finished(folder: Path) -> dict[str, bytes]:
 
 
 def without_times(scores: dict) -> list[dict]:
-    return [{key: value for key, value in entry.items() if key not in ("seconds", "sha256")} for entry in scores["runs"]]
+    return [
+        {key: value for key, value in entry.items() if key not in ("seconds", "sha256")} for entry in scores["runs"]
+    ]
 
 
 def test_killed_at_random_a_job_goes_on_where_it_was(world, tmp_path):

@@ -7,7 +7,6 @@ epoch, input): results depend neither on the micro-batches, but for rounding, no
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from linkbert.finetune.network import Network
 from linkbert.finetune.recipe import Recipe
 from linkbert.finetune.tasks import Example
 from linkbert.finetune.words import occurring_words
+from linkbert.model.precision import autocast, has_bfloat16
 from linkbert.optimizer import AdamW
 from linkbert.progress import Progress
 from linkbert.rng import generator, key_of, mix
@@ -27,11 +27,6 @@ TRAINING_TOKENS = {"cpu": 4096, "cuda": 16384}
 EVALUATION_TOKENS = {"cpu": 4096, "cuda": 65536}
 # Parameters that never decay: biases and the gains of layer norms.
 UNDECAYED = ("bias", "norm.weight")
-
-
-def autocast(device: torch.device) -> AbstractContextManager:
-    """bf16 on a GPU, fp32 elsewhere."""
-    return torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext()
 
 
 def optimizer_of(network: Network, recipe: Recipe) -> AdamW:
@@ -94,7 +89,7 @@ def _train(network: Network, method: Method, features: Features, seed: int, task
         weight = method.weight(features, units)
         for part in split(units, lengths, most):
             inputs = method.inputs(features, part, keys).to(device)
-            with autocast(device):
+            with autocast(device, has_bfloat16(device)):
                 logits = network(inputs)
             loss = method.loss(logits, inputs) / weight
             loss.backward()
@@ -121,7 +116,7 @@ def predict(
     kept, index, broken = [], [], torch.zeros((), dtype=torch.int64, device=device)
     for part in split(np.arange(len(features)), features.unit_lengths, EVALUATION_TOKENS[device.type]):
         inputs = method.inputs(features, part).to(device)
-        with autocast(device):
+        with autocast(device, has_bfloat16(device)):
             logits = network(inputs)
         broken += logits.isfinite().logical_not().sum()
         logits = logits.nan_to_num(0.0, 0.0, 0.0)

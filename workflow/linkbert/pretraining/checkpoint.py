@@ -16,7 +16,7 @@ from linkbert.errors import UserError
 from linkbert.files import atomic_file
 
 PATTERN = "step-*.pt"
-FORMAT = 2  # of the state; one of another format is refused as one of another configuration
+FORMAT = 3  # of the state; one of another format is refused as one of another configuration
 log = logging.getLogger(__name__)
 
 

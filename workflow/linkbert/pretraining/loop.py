@@ -11,6 +11,7 @@ import torch
 
 from linkbert.errors import UserError
 from linkbert.model.bert import BertForPreTraining, ModelConfig, compile_rows
+from linkbert.model.precision import autocast, in_half
 from linkbert.pretraining.checkpoint import Checkpoints
 from linkbert.pretraining.data import Corpus, MicroBatch, assemble, pieces, share
 from linkbert.pretraining.distributed import World
@@ -109,7 +110,7 @@ class Trainer:
         self.optimizer = adamw(model, recipe.betas, recipe.epsilon, recipe.weight_decay, fused)
         self.trained = self.optimizer.parameters
         self.micro_tokens = recipe.micro_batch_tokens or first_micro_tokens(model.config, device.type)
-        self.half = recipe.precision == "bf16" or (recipe.precision == "auto" and device.type == "cuda")
+        self.half = in_half(recipe.precision, device)
         self.step, self.tokens, self.seconds = 0, 0, 0.0
         self.curve: list[dict[str, Any]] = []
         self.evaluations: list[dict[str, Any]] = []
@@ -147,6 +148,7 @@ class Trainer:
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "tokens": self.tokens,
+            "micro_tokens": self.micro_tokens,
             "seconds": self.seconds,
             "curve": list(self.curve),
             "evaluations": list(self.evaluations),
@@ -159,6 +161,8 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.tokens, self.seconds = state["step"], state["tokens"], state["seconds"]
+        if self.recipe.micro_batch_tokens is None:  # what fitted; other micro-batches would round otherwise
+            self.micro_tokens = state["micro_tokens"]
         self.curve, self.evaluations = state["curve"], state["evaluations"]
         self._sums.copy_(state["sums"])
         self._since, self._since_tokens = state["since"]
@@ -268,16 +272,12 @@ class Trainer:
         Args:
             hidden: hidden tokens of the whole step, over all ranks.
         """
-        with self.autocast():
+        with autocast(self.device, self.half):
             relations = bool(self.recipe.relations)
             mlm, relation = losses(self.model, micro, self.techniques, relations, self.recipe.length)
         mlm, relation = mlm / hidden, relation / self.recipe.batch_size
         (mlm + relation).backward()
         return torch.stack([mlm.detach(), relation.detach()])
-
-    def autocast(self) -> torch.autocast:
-        """bf16 where the recipe has it, or a GPU and no other wish."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half)
 
     def _shrink(self, error: Exception) -> None:
         self.optimizer.forget()
@@ -314,7 +314,7 @@ class Trainer:
 
     def evaluate(self) -> None:
         """Add a held-out evaluation."""
-        with self.autocast():
+        with autocast(self.device, self.half):
             report = evaluate(
                 self.model, self.heldout, self.recipe.relations, self.micro_tokens, self.device, self.world
             )
@@ -352,12 +352,16 @@ class Trainer:
         raise Interrupted
 
 
-def set_deterministic() -> None:
-    """Kernels with the same bits in every run, for all that follows on CUDA; CPUs have no others here.
+def prepare_cuda(deterministic: bool) -> None:
+    """Settings of CUDA that must be made before its first use in a process.
 
-    Raises nothing where a kernel has no such form: PyTorch does, when it is called.
+    Args:
+        deterministic: kernels with the same bits in every run; PyTorch raises where one has no such form.
     """
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    os.environ.setdefault("NCCL_ALGO", "Ring")
-    torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads what it did not write
+    # Micro-batches differ in size by some tokens: blocks of fixed sizes would leave gaps between them.
+    os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        os.environ.setdefault("NCCL_ALGO", "Ring")
+        torch.use_deterministic_algorithms(True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads what it did not write

@@ -20,7 +20,7 @@ from linkbert.pretraining.data import Corpus, heldout_rows, open_source
 from linkbert.pretraining.distributed import World
 from linkbert.pretraining.evaluation import Heldout
 from linkbert.pretraining.flops import peak_of
-from linkbert.pretraining.loop import Interrupted, StopRequest, Trainer, set_deterministic
+from linkbert.pretraining.loop import Interrupted, StopRequest, Trainer, prepare_cuda
 from linkbert.pretraining.masking import Vocabulary
 from linkbert.pretraining.recipe import Recipe
 from linkbert.rng import key_of
@@ -136,8 +136,8 @@ def pretrain(name: str, recipe: Recipe, paths: Paths, threads: int | None = None
     if threads:
         torch.set_num_threads(threads)
     chosen = choose_device(device)
-    if recipe.deterministic and chosen.type == "cuda":
-        set_deterministic()
+    if chosen.type == "cuda":
+        prepare_cuda(recipe.deterministic)
     world = World.join(chosen.type)
     if chosen.type == "cuda":
         chosen = torch.device("cuda", world.local_rank)
