@@ -17,7 +17,7 @@ from linkbert.files import read_json
 from linkbert.instances.format import INSTANCE
 from linkbert.pretraining.synthetic import write_instances, write_tokenizer, write_tokens
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
 WORDS, TOKENS, LENGTH = 1500, 200_000, 128
 
