@@ -17,6 +17,6 @@ STAGE = {
     "instances": 2,
     "pretrain": 2,
     "tasks": 1,
-    "finetune": 1,
+    "finetune": 2,
     "tables": 2,
 }

@@ -147,12 +147,8 @@ def test_one_step_is_the_step_of_a_plain_loop(world, checkpoint):
 
     config = network.encoder.config
     network.encoder.config = replace(config, dropout=0.0, attention_dropout=0.0)
-    for layer in network.encoder.layers:
-        layer.dropout = 0.0
     train(network, method, features, 3, "task", CPU)
     network.encoder.config = config
-    for layer in network.encoder.layers:
-        layer.dropout = config.dropout
     assert torch.allclose(network.head.weight, theirs.classifier.weight, atol=1e-4)
     ours = network.encoder.layers[0].up.weight
     change = (ours - theirs.bert.encoder.layer[0].intermediate.dense.weight).abs()
@@ -168,6 +164,37 @@ def test_same_seed_same_predictions_whatever_came_before(world, checkpoint):
     assert first[0] == second[0] and first[1] == second[1]
     assert all(torch.equal(first[3][name], second[3][name]) for name in first[3])
     assert first[1].scores != other[1].scores
+
+
+def test_a_missing_pooler_is_drawn_by_the_seed(world, tmp_path, caplog):
+    """Some models are released without one."""
+    from transformers import BertModel
+
+    BertModel.from_pretrained(world.model, add_pooling_layer=False).save_pretrained(tmp_path)
+    for name in ("tokenizer.json", "vocab.txt", "tokenizer_config.json"):
+        (tmp_path / name).write_bytes((world.model / name).read_bytes())
+
+    def pooler(seed, disturbance):
+        torch.manual_seed(disturbance)
+        without = Checkpoint(tmp_path, CPU)
+        method = METHODS["classification"](["no", "yes"], Recipe(1e-3, 8, 1, 64))
+        return without.network(method, seed).pooler.dense.weight.detach().clone()
+
+    assert torch.equal(pooler(0, 1), pooler(0, 2))
+    assert not torch.equal(pooler(0, 1), pooler(1, 1))
+    assert "has no pooler" in caplog.text
+
+
+def test_outputs_are_not_rounded_to_half_precision(world, checkpoint):
+    method = METHODS["regression"]([], Recipe(1e-3, 8, 1, 64))
+    random = np.random.default_rng(4)
+    examples = [world.makers["regression"][0](random, str(number)) for number in range(40)]
+    features = method.features(examples, checkpoint.tokenizer)
+    network = checkpoint.network(method, 0).eval()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        outputs = network(method.inputs(features, np.arange(40)))
+    assert outputs.dtype == torch.float32
+    assert (outputs != outputs.bfloat16().float()).float().mean() > 0.9
 
 
 @pytest.mark.parametrize("kind", ["span", "tagging", "choice", "multilabel"])

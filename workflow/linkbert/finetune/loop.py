@@ -110,7 +110,8 @@ def predict(
 ) -> Predictions:
     """Predictions for a whole split.
 
-    A diverged model, whose outputs are no numbers, predicts as if they were 0; how many is counted as ``not_finite``.
+    A diverged model, whose outputs are no numbers, predicts as if they were 0; how many outputs (several an example) is
+    counted as ``not_finite``.
     """
     network.eval()
     kept, index, broken = [], [], torch.zeros((), dtype=torch.int64, device=device)

@@ -1,5 +1,6 @@
 """An encoder under a new head, and the weights that every run of a job starts from."""
 
+import logging
 from pathlib import Path
 
 import torch
@@ -9,10 +10,12 @@ from linkbert.finetune.features import PieceTokenizer
 from linkbert.finetune.method import Inputs, Method
 from linkbert.model.bert import BertEncoder, ModelConfig, Pooler, load_encoder
 from linkbert.model.dropout import Dropout
+from linkbert.model.precision import autocast
 from linkbert.rng import generator
 
 # The head's place among those that dropout is drawn for; the encoder uses 0 to 4 times its layers.
 HEAD = 1 << 20
+log = logging.getLogger("linkbert.finetune")
 
 
 class Network(nn.Module):
@@ -39,7 +42,9 @@ class Network(nn.Module):
             if rows is not None:
                 sequences, positions = sequences[rows], positions[rows]
             hidden = Dropout.of(batch.keys, sequences, positions)(hidden, probability, HEAD)
-        return self.head(hidden).float()
+        # bf16 would round the outputs that are scored: ties, and correlations of rounded numbers.
+        with autocast(hidden.device, False):
+            return self.head(hidden.float())
 
 
 class Checkpoint:
@@ -47,7 +52,11 @@ class Checkpoint:
 
     def __init__(self, folder: Path, device: torch.device):
         self.folder, self.device = Path(folder), device
-        self.encoder, self.pooler = (part.to(device) for part in load_encoder(folder, pooler=False))
+        encoder, pooler = load_encoder(folder)
+        if pooler is None:
+            log.warning("%s has no pooler: each run draws a fresh one by its seed", self.folder.name)
+        self.fresh_pooler = pooler is None
+        self.encoder, self.pooler = encoder.to(device), (pooler or Pooler(encoder.config)).to(device)
         self.tokenizer = PieceTokenizer(self.folder)
         self._parameters = [*self.encoder.parameters(), *self.pooler.parameters()]
         self._initial = [parameter.detach().clone() for parameter in self._parameters]
@@ -62,9 +71,15 @@ class Checkpoint:
         with torch.no_grad():
             torch._foreach_copy_(self._parameters, self._initial)
         network = Network(self.encoder, self.pooler, method).to(self.device)
-        draws = generator(seed, "head", method.kind).standard_normal(tuple(network.head.weight.shape), "float32")
-        with torch.no_grad():
-            network.head.weight.copy_(torch.from_numpy(draws) * self.config.initializer_range)
-            network.head.bias.zero_()
+        self._draw(network.head, seed, "head", method.kind)
+        if self.fresh_pooler:
+            self._draw(self.pooler.dense, seed, "pooler")
         network.zero_grad(set_to_none=True)
         return network
+
+    @torch.no_grad()
+    def _draw(self, linear: nn.Linear, *names: str | int) -> None:
+        """BERT's initialization, by seed and purpose."""
+        draws = generator(*names).standard_normal(tuple(linear.weight.shape), "float32")
+        linear.weight.copy_(torch.from_numpy(draws) * self.config.initializer_range)
+        linear.bias.zero_()

@@ -276,11 +276,12 @@ def compile_rows(encoder: BertEncoder, backend: str = "inductor") -> None:
         layer.finish = torch.compile(layer.finish, **settings)
 
 
-def load_encoder(folder: str | Path, pooler: bool = True, **overrides: float) -> tuple[BertEncoder, Pooler]:
+def load_encoder(folder: str | Path, **overrides: float) -> tuple[BertEncoder, Pooler | None]:
     """Encoder and pooler from a Hugging Face folder of a BERT (safetensors or PyTorch file, any of its usual names).
 
+    The pooler is None where the folder holds none: some models are released without.
+
     Args:
-        pooler: whether the file must hold one; else a missing pooler stays freshly initialized.
         overrides: fields of `ModelConfig`, e.g. ``dropout=0.0``.
 
     Raises:
@@ -290,8 +291,10 @@ def load_encoder(folder: str | Path, pooler: bool = True, **overrides: float) ->
 
     config = replace(read_config(folder), **overrides)
     weights = read_weights(folder)
-    encoder, head = BertEncoder(config), Pooler(config)
+    encoder = BertEncoder(config)
     load_into(encoder, weights, "encoder.", str(folder))
-    if pooler or any(name.startswith("pooler.") for name in weights):
-        load_into(head, weights, "pooler.", str(folder))
-    return encoder, head
+    if not any(name.startswith("pooler.") for name in weights):
+        return encoder, None
+    pooler = Pooler(config)
+    load_into(pooler, weights, "pooler.", str(folder))
+    return encoder, pooler
