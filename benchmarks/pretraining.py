@@ -24,12 +24,13 @@ import torch
 
 from linkbert.command import pair, run
 from linkbert.pretraining.data import Corpus, open_source
+from linkbert.pretraining.devices import choose_device, prepare_cuda
 from linkbert.pretraining.flops import peak_of, training_flops
-from linkbert.pretraining.loop import Trainer, prepare_cuda
+from linkbert.pretraining.loop import Trainer
 from linkbert.pretraining.masking import Vocabulary
 from linkbert.pretraining.objective import Techniques
 from linkbert.pretraining.recipe import Recipe
-from linkbert.pretraining.run import build_model, choose_device
+from linkbert.pretraining.run import build_model
 from linkbert.pretraining.synthetic import write_instances, write_tokenizer, write_tokens
 from linkbert.text.vocabulary import read_vocabulary
 

@@ -15,8 +15,8 @@ STAGE = {
     "tokens": 1,
     "graph": 2,
     "instances": 2,
-    "pretrain": 2,
+    "pretrain": 3,
     "tasks": 1,
     "finetune": 2,
-    "tables": 2,
+    "tables": 3,
 }

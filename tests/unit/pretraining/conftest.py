@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from linkbert.files import read_json
-from linkbert.pretraining.data import Corpus, open_source
+from linkbert.pretraining.data import Corpus, heldout_rows, open_source
+from linkbert.pretraining.evaluation import Heldout
 from linkbert.pretraining.loop import Trainer
 from linkbert.pretraining.recipe import Recipe
 from linkbert.pretraining.run import Paths, build_model
@@ -76,6 +77,14 @@ def trainer() -> Callable[..., Trainer]:
         return Trainer(model, recipe, corpus, vocabulary, torch.device("cpu"), None, checkpoints, None, techniques)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def heldout(folders) -> Heldout:
+    """The held-out instances."""
+    vocabulary = read_vocabulary(folders / "tokenizer")
+    held = [open_source(folders / "tokens", [folders / "instances" / "heldout.npy"], vocabulary, LENGTH, 3)]
+    return Heldout(held, heldout_rows(held), vocabulary, "all")
 
 
 @pytest.fixture(scope="session")

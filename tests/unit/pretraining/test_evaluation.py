@@ -6,7 +6,7 @@ import torch
 
 from linkbert.pretraining.data import heldout_rows, open_source
 from linkbert.pretraining.distributed import World
-from linkbert.pretraining.evaluation import Heldout, evaluate, ratio
+from linkbert.pretraining.evaluation import Heldout, measure, ratio, summarize
 from linkbert.pretraining.recipe import Recipe
 from linkbert.pretraining.run import build_model
 from linkbert.text.vocabulary import read_vocabulary
@@ -17,9 +17,13 @@ def test_evaluation_is_that_of_single_instances(folders, small):
     held = [open_source(folders / "tokens", [folders / "instances" / "heldout.npy"], vocabulary, small.length, 3)]
     model = build_model(Recipe.parse(small.recipe), vocabulary, None)
     heldout = Heldout(held, heldout_rows(held), vocabulary)
-    device = torch.device("cpu")
-    whole = evaluate(model, heldout, 3, 10_000, device, World())
-    single = evaluate(model, heldout, 3, 1, device, World())
+
+    def evaluate(model, relations, tokens):
+        result = measure(model, heldout, tokens, torch.device("cpu"), World())
+        return summarize(result.numpy(), heldout.rows, relations)
+
+    whole = evaluate(model, 3, 10_000)
+    single = evaluate(model, 3, 1)
     assert model.training
     assert whole["relation"] == single["relation"]
     for part in ("loss", "accuracy"):
@@ -30,10 +34,19 @@ def test_evaluation_is_that_of_single_instances(folders, small):
     # Untrained, the model guesses: about log V.
     assert whole["mlm"]["loss"]["value"] == pytest.approx(np.log(small.words), abs=0.3)
     other = build_model(Recipe.parse(small.recipe | {"objective": "mlm_nsp"}), vocabulary, None)
-    pairs = evaluate(other, heldout, 2, 500, device, World())
+    pairs = evaluate(other, 2, 500)
     contiguous, random = (int((heldout.rows.relation == number).sum()) for number in (0, 1))
     assert np.array(pairs["relation"]["confusion"]).sum(1).tolist() == [contiguous, random]
-    assert "relation" not in evaluate(model, heldout, 0, 500, device, World())
+    assert "relation" not in evaluate(model, 0, 500)
+
+
+def test_ranks_measure_what_one_process_does(folders, small):
+    vocabulary = read_vocabulary(folders / "tokenizer")
+    held = [open_source(folders / "tokens", [folders / "instances" / "heldout.npy"], vocabulary, small.length, 3)]
+    model = build_model(Recipe.parse(small.recipe), vocabulary, None)
+    heldout, device = Heldout(held, heldout_rows(held), vocabulary), torch.device("cpu")
+    parts = [measure(model, heldout, 500, device, World(rank, 3)) for rank in range(3)]
+    torch.testing.assert_close(sum(parts), measure(model, heldout, 500, device, World()))
 
 
 def test_ratio_and_its_error():

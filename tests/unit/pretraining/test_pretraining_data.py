@@ -8,12 +8,12 @@ from linkbert.pretraining.data import (
     Corpus,
     Source,
     assemble,
+    deal,
     heldout_rows,
     micro_batches,
     open_source,
     permute,
     pieces,
-    share,
 )
 from linkbert.pretraining.masking import Masking
 from linkbert.pretraining.synthetic import INSTANCE, sample_instances, write_instances, write_tokenizer, write_tokens
@@ -110,8 +110,8 @@ def test_ranks_and_micro_batches_share_a_step(corpus, vocabulary, world):
     rows = corpus.samples(0, 32)
     whole = assemble(rows, corpus.sources, vocabulary, Masking())
     hidden, seen = [], []
-    for rank in range(world):
-        for part in micro_batches(share(rows, rank, world), 100):
+    for one in deal(rows, world):
+        for part in micro_batches(one, 100):
             micro = assemble(part, corpus.sources, vocabulary, Masking())
             assert micro.batch.cu_seqlens[-1] <= 100
             hidden += micro.labels.tolist()
@@ -119,7 +119,7 @@ def test_ranks_and_micro_batches_share_a_step(corpus, vocabulary, world):
             assert micro.batch.keys.numpy().view(np.uint64).tolist() == part.dropout_keys.tolist()
     assert sorted(hidden) == sorted(whole.labels.tolist())
     assert sorted(seen) == sorted(rows.dropout_keys.tolist())
-    sizes = [share(rows, rank, world).lengths.sum() for rank in range(world)]
+    sizes = [part.lengths.sum() for part in deal(rows, world)]
     assert max(sizes) - min(sizes) <= LENGTH
 
 

@@ -91,6 +91,21 @@ def test_other_objectives(folders, objective, instances, trainer):
     assert torch.equal(one.model.relation.weight, start) == (objective == "mlm")
 
 
+def test_half_precision_on_a_cpu_learns_the_same(folders, undisturbed, trainer, curve):
+    one = trainer(folders, precision="bf16")
+    one.train()
+    assert curve(one) == pytest.approx(curve(undisturbed), abs=3e-2)
+    assert curve(one) != pytest.approx(curve(undisturbed), abs=1e-5)
+
+
+def test_a_share_of_steps_to_warm_up_loses_none(folders, trainer):
+    one, other = trainer(folders, warmup=0.25), trainer(folders, warmup=3)
+    for each in (one, other):
+        each.train()
+    assert [line["learning_rate"] for line in one.curve] == [line["learning_rate"] for line in other.curve]
+    assert one.curve[0]["learning_rate"] > 0
+
+
 def test_nsp_refuses_linked_instances(folders, trainer):
     with pytest.raises(UserError, match="holds relation 2"):
         trainer(folders, objective="mlm_nsp")

@@ -29,16 +29,13 @@ class Inputs:
         """The same on another device; to a GPU from page-locked memory, so that the host does not wait for the copy."""
         if device.type == "cpu":
             return self
-        batch = self.batch
-        tensors = {name: getattr(batch, name) for name in ("tokens", "segments", "positions", "cu_seqlens", "keys")}
-        pinned = {name: tensor.pin_memory() for name, tensor in tensors.items() if tensor is not None}
-        return Inputs(
-            replace(batch, **pinned).to(device),
-            None if self.rows is None else self.rows.pin_memory().to(device, non_blocking=True),
-            self.index,
-            {name: target.pin_memory().to(device, non_blocking=True) for name, target in self.targets.items()},
-            self.everywhere,
-        )
+
+        def move(tensor: Tensor) -> Tensor:
+            return tensor.pin_memory().to(device, non_blocking=True)
+
+        rows = None if self.rows is None else move(self.rows)
+        targets = {name: move(target) for name, target in self.targets.items()}
+        return replace(self, batch=self.batch.each(move), rows=rows, targets=targets)
 
 
 @dataclass

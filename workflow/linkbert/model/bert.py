@@ -113,6 +113,22 @@ def initialize(module: nn.Module, deviation: float) -> None:
             nn.init.zeros_(part.bias)
 
 
+class _FewRows(torch.autograd.Function):
+    """A look-up [T, H] in a table of few rows. Its gradient is a product: summing up how often each row was taken, one
+    term after another, takes a GPU as long as a layer."""
+
+    @staticmethod
+    def forward(ctx, table: Tensor, index: Tensor) -> Tensor:
+        ctx.save_for_backward(index)
+        ctx.rows = len(table)
+        return table.index_select(0, index)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+        taken = torch.arange(ctx.rows, device=gradient.device)[:, None] == ctx.saved_tensors[0]
+        return taken.to(gradient.dtype) @ gradient, None
+
+
 class BertLayer(nn.Module):
     """One post-norm transformer layer."""
 
@@ -188,7 +204,8 @@ class BertEncoder(nn.Module):
         attention_dropout = config.attention_dropout if self.training else 0.0
         attention = Attention(batch, config.num_heads, attention_dropout, drop)
         masks = drop.at(config.dropout, self.sites) if drop and config.dropout else None
-        parts = (self.words(batch.tokens), self.segments(batch.segments), self.positions(batch.positions))
+        segments = _FewRows.apply(self.segments.weight, batch.segments)
+        parts = (self.words(batch.tokens), segments, self.positions(batch.positions))
         hidden = self.begin(*parts, masks.of(0) if masks else None)
         for number, layer in enumerate(self.layers, 1):
             own = masks.of(2 * number - 1, 2 * number) if masks else None

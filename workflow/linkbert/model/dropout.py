@@ -81,7 +81,7 @@ class Masks(NamedTuple):
 @lru_cache(maxsize=8)
 def _numbers(sites: tuple[int, ...], device: torch.device) -> Tensor:
     """What the keys are mixed with for each site: int64 [S, 1]."""
-    return torch.tensor([_signed(site * _GOLDEN) for site in sites], device=device)[:, None]
+    return torch.tensor([_signed(site * _GOLDEN) for site in sites]).to(device)[:, None]
 
 
 class Dropout:

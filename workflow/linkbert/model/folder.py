@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save
+from torch import Tensor
 
 from linkbert.files import sha256_of, write_json
 from linkbert.model.bert import RELATIONS, BertForPreTraining
@@ -22,9 +23,14 @@ def write_model(folder: Path, model: BertForPreTraining, tokenizer: str | Path, 
     relations = list(RELATIONS[: model.relation.out_features])
     config = {"architectures": ["BertForPreTraining"], **model.config.to_hf(), "linkbert": {**linkbert}}
     config["linkbert"]["relations"] = relations
+    return write_folder(folder, config, to_hf(model), tokenizer)
+
+
+def write_folder(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor], tokenizer: str | Path) -> str:
+    """Write the content of `config.json`, tensors and a copy of a tokenizer's files; returns the weights' SHA-256."""
     write_json(folder / "config.json", config)
     # Written by hand, because the library's own writer ignores the umask and closes the file to a group's members.
-    (folder / "model.safetensors").write_bytes(save(to_hf(model), metadata={"format": "pt"}))
+    (folder / "model.safetensors").write_bytes(save(dict(tensors), metadata={"format": "pt"}))
     for name in FILES:
         if (Path(tokenizer) / name).exists():
             shutil.copyfile(Path(tokenizer) / name, folder / name)

@@ -1,6 +1,6 @@
 """Sequences concatenated without padding, and the padded blocks in which ordinary attention sees them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,8 +11,9 @@ from linkbert.errors import UserError
 
 # Sequences share a padded group while the shortest fills at least this share of the longest.
 GROUP_FILL = 0.9
-# Attention weights of a group, at most (one sequence at least); measured on CPUs, where larger blocks leave the cache.
-GROUP_WEIGHTS = 1 << 21
+# Attention weights of a group, at most (one sequence at least): on CPUs measured, larger blocks leave the cache; a GPU
+# without a flash kernel has a few large blocks to start instead of hundreds.
+GROUP_WEIGHTS = {"cpu": 1 << 21, "cuda": 1 << 27}
 
 
 @dataclass
@@ -29,15 +30,10 @@ class PackedBatch:
     real: np.ndarray | None = None  # [B], tokens of each sequence where the rest of `lengths` is padding
     seed: int | None = None  # the first of `keys`, on the host: for kernels with a generator of their own
 
-    def to(self, device: torch.device | str, non_blocking: bool = True) -> "PackedBatch":
-        """The same batch on another device; the lengths stay on the host too."""
+    def each(self, move: Callable[[Tensor], Tensor]) -> "PackedBatch":
+        """The same with other copies of its tensors; the lengths stay on the host."""
         tensors = ("tokens", "segments", "positions", "cu_seqlens", "keys")
-        moved = {
-            name: getattr(self, name).to(device, non_blocking=non_blocking)
-            for name in tensors
-            if getattr(self, name) is not None
-        }
-        return replace(self, **moved)
+        return replace(self, **{name: move(held) for name in tensors if (held := getattr(self, name)) is not None})
 
     def padded(self, width: int) -> tuple["PackedBatch", Tensor]:
         """The ordinary padded form, every sequence `width` long, and the new row of each token: int64 [T].
@@ -154,13 +150,14 @@ def group_sequences(
     many of its rows are tokens, where the others are padding already.
     """
     tokens = lengths if tokens is None else tokens
+    most = GROUP_WEIGHTS.get(torch.device(device).type, GROUP_WEIGHTS["cuda"])
     order = np.argsort(-lengths, kind="stable")
     descending = lengths[order]
     chosen, first = [], 0
     while first < len(order):
         width = descending[first]
         last = int(np.searchsorted(-descending, -width * GROUP_FILL, side="right"))
-        last = min(last, first + max(GROUP_WEIGHTS // (heads * int(width) ** 2), 1))
+        last = min(last, first + max(most // (heads * int(width) ** 2), 1))
         chosen.append(np.sort(order[first:last]))
         first = last
     widths = [int(lengths[members].max()) for members in chosen]

@@ -39,26 +39,33 @@ def _hf_name(ours: str) -> str:
     return f"{NAMES[module].replace('{n}', number)}.{kind}"
 
 
+def body_to_hf(tensors: Mapping[str, Tensor], words: int) -> dict[str, Tensor]:
+    """Encoder, pooler and language-model head under Hugging Face's names, in fp32, with so many words."""
+    theirs = {}
+    for name, tensor in tensors.items():
+        value = tensor.detach().float().cpu()
+        if ".qkv." in name:
+            number, kind = name.split(".")[2], name.rpartition(".")[2]
+            for part, third in zip(QKV, value.chunk(3), strict=True):
+                theirs[f"bert.encoder.layer.{number}.attention.self.{part}.{kind}"] = third.clone()
+        else:
+            cut = name in ("encoder.words.weight", "mlm.bias")
+            theirs[_hf_name(name)] = (value[:words] if cut else value).clone()
+    return theirs
+
+
 def to_hf(model: BertForPreTraining) -> dict[str, Tensor]:
     """A model's tensors under the names of `BertForPreTraining`, with the words of the tokenizer only.
 
     A three-way head is `cls.document_relation`; its first two rows are `cls.seq_relationship` too.
     """
-    words, tensors = model.config.vocab_size, {}
-    for name, tensor in model.state_dict().items():
-        value = tensor.detach().float().cpu()
-        if name.startswith("relation."):
-            kind = name.removeprefix("relation.")
-            tensors[f"cls.seq_relationship.{kind}"] = value[:2].clone()
-            if len(value) > 2:
-                tensors[f"cls.document_relation.{kind}"] = value.clone()
-        elif ".qkv." in name:
-            number, kind = name.split(".")[2], name.rpartition(".")[2]
-            for part, third in zip(QKV, value.chunk(3), strict=True):
-                tensors[f"bert.encoder.layer.{number}.attention.self.{part}.{kind}"] = third.clone()
-        else:
-            cut = name in ("encoder.words.weight", "mlm.bias")
-            tensors[_hf_name(name)] = (value[:words] if cut else value).clone()
+    own = model.state_dict()
+    relation = {kind: own.pop(f"relation.{kind}").detach().float().cpu() for kind in ("weight", "bias")}
+    tensors = body_to_hf(own, model.config.vocab_size)
+    for kind, value in relation.items():
+        tensors[f"cls.seq_relationship.{kind}"] = value[:2].clone()
+        if len(value) > 2:
+            tensors[f"cls.document_relation.{kind}"] = value.clone()
     return tensors
 
 

@@ -7,7 +7,7 @@ the whole state of the data is the number of steps done.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -142,22 +142,18 @@ class MicroBatch:
     cls: Tensor  # int64 [B], where [CLS] lies among `rows`
     relations: Tensor  # int64 [B]
 
+    def each(self, move: Callable[[Tensor], Tensor]) -> "MicroBatch":
+        """The same with other copies of its tensors."""
+        own = ("rows", "hidden", "labels", "cls", "relations")
+        return replace(self, batch=self.batch.each(move), **{name: move(getattr(self, name)) for name in own})
+
     def to(self, device: torch.device) -> "MicroBatch":
         """The same on another device."""
-        if device.type == "cpu":
-            return self
-        names = ("rows", "hidden", "labels", "cls", "relations")
-        moved = {name: getattr(self, name).to(device, non_blocking=True) for name in names}
-        return replace(self, batch=self.batch.to(device), **moved)
+        return self if device.type == "cpu" else self.each(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pin(self) -> "MicroBatch":
         """The same in page-locked memory, from where a device copies without waiting."""
-        names = ("rows", "hidden", "labels", "cls", "relations")
-        batch = self.batch
-        pinned = {name: getattr(batch, name).pin_memory() for name in ("tokens", "segments", "positions", "cu_seqlens")}
-        keys = None if batch.keys is None else batch.keys.pin_memory()
-        packed = replace(batch, **pinned, keys=keys)
-        return replace(self, batch=packed, **{name: getattr(self, name).pin_memory() for name in names})
+        return self.each(Tensor.pin_memory)
 
 
 class Corpus:
@@ -269,13 +265,13 @@ def pieces(tokens: int, limit: int, world: int) -> int:
     return -(-number // world) * world
 
 
-def share(rows: Rows, number: int, parts: int) -> Rows:
-    """One of so many parts of the instances of a step: long and short ones dealt evenly, longest first."""
+def deal(rows: Rows, parts: int) -> list[Rows]:
+    """The instances of a step in so many parts: long and short ones dealt evenly, longest first."""
     order = np.argsort(-rows.lengths, kind="stable")
     turns = np.arange(len(order)) // parts
     place = np.arange(len(order)) % parts
     dealt = np.where(turns % 2 == 0, place, parts - 1 - place)
-    return rows.take(order[dealt == number])
+    return [rows.take(order[dealt == part]) for part in range(parts)]
 
 
 def micro_batches(rows: Rows, tokens: int) -> Iterator[Rows]:

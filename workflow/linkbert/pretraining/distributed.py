@@ -1,12 +1,14 @@
 """The few collective operations of training; each does nothing in a run of one process."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+from linkbert.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -48,24 +50,46 @@ class World:
         dist.all_reduce(tensor, op=dist.ReduceOp.MAX, group=self.hosts)
         return float(tensor)
 
+    def any(self, *facts: bool) -> list[bool]:
+        """For each of some facts whether it holds in any process."""
+        if self.size == 1:
+            return list(facts)
+        tensor = torch.tensor(facts, dtype=torch.uint8)
+        dist.all_reduce(tensor, op=dist.ReduceOp.MAX, group=self.hosts)
+        return [bool(fact) for fact in tensor]
+
     def wait(self) -> None:
         """Return when all processes are here."""
         if self.size > 1:
-            dist.barrier()
+            dist.barrier(group=self.hosts)
+
+    def on_first(self, do: Callable[[], None]) -> None:
+        """Do what one process does for all. Where it fails, the others fail with the same words, and none waits on.
+
+        Raises:
+            UserError: in the other processes, whatever the first one raises.
+        """
+        error = None
+        if self.rank == 0:
+            try:
+                do()
+            except Exception as failure:
+                error = failure
+        if self.size > 1:
+            said = [None if error is None else str(error)]
+            dist.broadcast_object_list(said, src=0, group=self.hosts)
+            if self.rank and said[0] is not None:
+                raise UserError(said[0])
+        if error is not None:
+            raise error
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Sum the gradients over processes, in one message.
-
-        Training accumulates over many micro-batches before this, so overlapping it with the last one gains little.
-        """
+        """Sum the gradients over processes, in one message after the last micro-batch."""
         if self.size == 1:
             return
         trained = [parameter for parameter in parameters if parameter.requires_grad]
-        for parameter in trained:
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-        gradients = [parameter.grad for parameter in trained]
-        flat = torch._utils._flatten_dense_tensors(gradients)
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in trained]
+        flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
         dist.all_reduce(flat)
-        for gradient, summed in zip(gradients, torch._utils._unflatten_dense_tensors(flat, gradients), strict=True):
-            gradient.copy_(summed)
+        for parameter, summed in zip(trained, flat.split([gradient.numel() for gradient in gradients]), strict=True):
+            parameter.grad = summed.view_as(parameter)

@@ -24,6 +24,7 @@ class Heldout:
     sources: Sequence[Source]
     rows: Rows
     vocabulary: Vocabulary
+    identity: str = ""  # of the instances; an evaluation on others is not this one
     masking: Masking = field(default_factory=Masking)
 
 
@@ -37,20 +38,17 @@ def ratio(totals: np.ndarray, counts: np.ndarray) -> dict[str, Any]:
     return {"value": float(value), "error": float(error), "count": int(number)}
 
 
-def evaluate(
-    model: BertForPreTraining, heldout: Heldout, relations: int, tokens: int, device: torch.device, world: World
-) -> dict[str, Any]:
-    """Losses and accuracies with standard errors.
+def measure(
+    model: BertForPreTraining, heldout: Heldout, tokens: int, device: torch.device, world: World
+) -> torch.Tensor:
+    """Sums of loss, hits and hidden tokens, and the predicted relation, of each instance: fp64 [4, instances].
 
-    ``mlm`` and ``mlm_by_relation`` hold the mean loss and the accuracy over hidden tokens; ``relation`` the accuracy
-    and ``confusion[true][predicted]`` over the relations that the objective tells apart (NSP does not see linked).
+    Instances of other ranks are 0: the sum over ranks is the whole.
 
     Args:
-        relations: 3, 2, or 0 without relations.
         tokens: of a batch, at most.
     """
     rows = heldout.rows
-    # Sums of loss, hits and hidden tokens, and the predicted relation, of each instance; ranks fill their share.
     result = np.zeros((4, len(rows)))
     order = np.argsort(-rows.lengths, kind="stable")[world.rank :: world.size]
     done = 0
@@ -76,7 +74,18 @@ def evaluate(
             result[2, which] = np.bincount(owner, minlength=size)
             result[3, which] = model.relation_logits(states.index_select(0, micro.cls)).argmax(1).cpu().numpy()
     model.train(training)
-    result = world.sum(torch.from_numpy(result).to(device, torch.float64)).cpu().numpy()
+    return torch.from_numpy(result).to(device)
+
+
+def summarize(result: np.ndarray, rows: Rows, relations: int) -> dict[str, Any]:
+    """Losses and accuracies with standard errors, from what `measure` gave.
+
+    ``mlm`` and ``mlm_by_relation`` hold the mean loss and the accuracy over hidden tokens; ``relation`` the accuracy
+    and ``confusion[true][predicted]`` over the relations that the objective tells apart (NSP does not see linked).
+
+    Args:
+        relations: 3, 2, or 0 without relations.
+    """
     loss, hits, counts, predicted = result
 
     def language(chosen: np.ndarray) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """The pretraining loop: resumable at any step, the same for any number of ranks and any size of micro-batch."""
 
 import logging
-import os
 import signal
 import time
 from dataclasses import dataclass, replace
@@ -10,12 +9,13 @@ from typing import Any
 import torch
 
 from linkbert.errors import UserError
-from linkbert.model.bert import BertForPreTraining, ModelConfig, compile_rows
+from linkbert.model.bert import BertForPreTraining, compile_rows
 from linkbert.model.precision import autocast, in_half
 from linkbert.pretraining.checkpoint import Checkpoints
-from linkbert.pretraining.data import Corpus, MicroBatch, assemble, pieces, share
+from linkbert.pretraining.data import Corpus, MicroBatch, assemble, deal, pieces
+from linkbert.pretraining.devices import first_micro_tokens, short_of_memory
 from linkbert.pretraining.distributed import World
-from linkbert.pretraining.evaluation import Heldout, evaluate
+from linkbert.pretraining.evaluation import Heldout, measure, summarize
 from linkbert.pretraining.flops import peak_of, training_flops
 from linkbert.pretraining.masking import Vocabulary
 from linkbert.pretraining.objective import Techniques, losses
@@ -24,26 +24,9 @@ from linkbert.pretraining.prefetch import Prefetch
 from linkbert.pretraining.recipe import Recipe
 from linkbert.progress import Progress, count
 
-# Tokens of a micro-batch on a CPU. On a GPU: those of BERT base, to begin with; where memory does not suffice, they are
-# halved until it does.
-CPU_TOKENS, CUDA_TOKENS = 8192, 1 << 17
-CUDA_MOST, SMALLEST = 1 << 19, 512
 # Threads that make batches. One makes nine million tokens a second: enough for all but a tiny model on a fast GPU.
 CUDA_WORKERS = 4
 log = logging.getLogger(__name__)
-
-
-def first_micro_tokens(config: ModelConfig, device: str) -> int:
-    """Tokens of the first micro-batches: on a GPU more for a smaller model, whose kernels would be too short else.
-
-    >>> tiny = ModelConfig(vocab_size=30522, hidden_size=128, num_layers=2, num_heads=2, intermediate_size=512)
-    >>> first_micro_tokens(tiny, "cuda"), first_micro_tokens(tiny, "cpu")
-    (524288, 8192)
-    """
-    if device != "cuda":
-        return CPU_TOKENS
-    fitting = CUDA_TOKENS * 12 * 768 // (config.num_layers * config.hidden_size)
-    return min(1 << fitting.bit_length() - 1, CUDA_MOST)
 
 
 class Interrupted(Exception):
@@ -65,12 +48,30 @@ class StopRequest:
         self.asked = True
 
 
+class Speed:
+    """Tokens a second, of this process since it was last asked or restarted."""
+
+    def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget what was before, e.g. an evaluation."""
+        self.tokens, self.since = 0, time.monotonic()
+
+    def __call__(self) -> float:
+        """The rate up to now, and a new start."""
+        rate = self.tokens / (time.monotonic() - self.since)
+        self.restart()
+        return rate
+
+
 @dataclass(frozen=True)
 class Step:
     """The data of one optimizer step on one rank."""
 
     micros: list[MicroBatch]
     tokens: int  # of all ranks
+    parts: int  # micro-batches of all ranks
 
 
 class Trainer:
@@ -111,13 +112,18 @@ class Trainer:
         self.trained = self.optimizer.parameters
         self.micro_tokens = recipe.micro_batch_tokens or first_micro_tokens(model.config, device.type)
         self.half = in_half(recipe.precision, device)
+        # A share of all steps is a number of them; only a budget of time has no other way to say it.
+        self.warmup = recipe.warmup
+        if recipe.warmup < 1 and recipe.steps is not None:
+            self.warmup = recipe.warmup * recipe.steps if recipe.warmup * recipe.steps >= 1 else 0
         self.step, self.tokens, self.seconds = 0, 0, 0.0
+        self.device_seconds = 0.0  # summed over ranks
+        self.speed, self.stopping = Speed(), False
         self.curve: list[dict[str, Any]] = []
         self.evaluations: list[dict[str, Any]] = []
         self.waited = 0.0  # seconds spent waiting for data
         # Since the last line of the curve: sums of both losses, of the norm, and steps.
-        self._sums = torch.zeros(3, dtype=torch.float64, device="cpu" if device.type == "mps" else device)
-        self._since, self._since_tokens = 0, 0
+        self._sums, self._since = torch.zeros(3, dtype=torch.float64, device=device), 0
 
     # Data ------------------------------------------------------------------------------------------------------------
 
@@ -127,13 +133,13 @@ class Trainer:
         rows = self.corpus.samples(step * size, (step + 1) * size)
         tokens, world = int(rows.lengths.sum()), self.world
         parts = pieces(tokens, self.micro_tokens, world.size)
-        shares = [share(rows, part, parts) for part in range(world.rank, parts, world.size)]
+        shares = deal(rows, parts)[world.rank :: world.size]
         micros = [
             assemble(part, self.corpus.sources, self.vocabulary, self.recipe.masking) for part in shares if len(part)
         ]
         if self.device.type == "cuda":
             micros = [micro.pin() for micro in micros]
-        return Step(micros, tokens)
+        return Step(micros, tokens, parts)
 
     def prefetch(self) -> Prefetch[Step]:
         """The steps from this one on."""
@@ -142,30 +148,60 @@ class Trainer:
 
     # State -----------------------------------------------------------------------------------------------------------
 
+    @property
+    def place(self) -> list[Any]:
+        """What decides which micro-batches fit."""
+        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
+        return [name, self.world.size, self.recipe.micro_batch_tokens]
+
     def state(self) -> dict[str, Any]:
         """Everything that a continued run needs."""
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "tokens": self.tokens,
-            "micro_tokens": self.micro_tokens,
             "seconds": self.seconds,
+            "device_seconds": self.device_seconds,
+            "micro_tokens": self.micro_tokens,
+            "place": self.place,
             "curve": list(self.curve),
             "evaluations": list(self.evaluations),
+            "evaluated_on": self.heldout.identity if self.heldout else None,
             "sums": self._sums,
-            "since": [self._since, self._since_tokens],
+            "since": self._since,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a saved state."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.tokens, self.seconds = state["step"], state["tokens"], state["seconds"]
-        if self.recipe.micro_batch_tokens is None:  # what fitted; other micro-batches would round otherwise
+        self.step, self.tokens = state["step"], state["tokens"]
+        self.seconds, self.device_seconds = state["seconds"], state["device_seconds"]
+        if state["place"] == self.place:  # what fitted there; other micro-batches would round otherwise
             self.micro_tokens = state["micro_tokens"]
-        self.curve, self.evaluations = state["curve"], state["evaluations"]
+        self.curve = state["curve"]
+        if self.heldout and state["evaluated_on"] == self.heldout.identity:
+            self.evaluations = state["evaluations"]
         self._sums.copy_(state["sums"])
-        self._since, self._since_tokens = state["since"]
+        self._since = state["since"]
+
+    def resume(self) -> None:
+        """Go on from the newest checkpoint, where there is one.
+
+        Raises:
+            UserError: where the ranks do not all read the same one.
+        """
+        state = self.checkpoints.load() if self.checkpoints else None
+        if state is not None:
+            self.restore(state)
+        first, last = -self.world.largest(-self.step), self.world.largest(self.step)
+        if first != last:
+            raise UserError(
+                f"{self.checkpoints.folder}: one process reads a checkpoint of step {first:.0f}, another one of step "
+                f"{last:.0f}. Does every machine see the same files? Start it again when they do."
+            )
+        if self.step:
+            log.info("continuing at step %d", self.step)
 
     def save(self) -> None:
         """Checkpoint this step, if its numbers are finite."""
@@ -196,9 +232,11 @@ class Trainer:
             UserError: for a loss that is not finite, or memory too small for one sequence.
         """
         recipe, began = self.recipe, time.monotonic() - self.seconds
+        elsewhere = self.device_seconds - self.seconds * self.world.size  # before, by another number of ranks
         bar = Progress("pretrain", recipe.steps, "steps", silent=self.world.rank > 0)
         bar.resume_at(self.step)
-        data, logged = self.prefetch(), time.monotonic()
+        data = self.prefetch()
+        self.speed.restart()
         self.model.train()
         try:
             while (progress := self.progress()) < 1:
@@ -211,26 +249,26 @@ class Trainer:
                     step = next(data)
                 self.step += 1
                 self.tokens += step.tokens
+                self.speed.tokens += step.tokens
                 self._since += 1
-                self._since_tokens += step.tokens
                 self.seconds = time.monotonic() - began
+                self.device_seconds = elsewhere + self.seconds * self.world.size
                 if self.device.type == "cpu":
                     self._check_finite()
                 last = self.progress() >= 1
                 if self.step % recipe.log_every == 0 or last:
-                    now = time.monotonic()
-                    self.log(progress, self._since_tokens / (now - logged))
-                    logged = now
-                if self.heldout and (last or (recipe.evaluate_every and self.step % recipe.evaluate_every == 0)):
+                    self.log(progress)
+                if recipe.evaluate_every and self.step % recipe.evaluate_every == 0:
                     self.evaluate()
-                    logged = time.monotonic()
                 if last or self.step % recipe.checkpoint_every == 0:
                     self.save()
                 bar.update(note=self.note() if self.curve else "")
-                if not last:
-                    self.yield_to_signal()
+                if self.stopping and not last:
+                    self.leave()
         finally:
             data.close()
+        if not self.evaluations or self.evaluations[-1]["step"] != self.step:
+            self.evaluate()
         if self.checkpoints:
             self.checkpoints.wait()
         bar.close(self.note())
@@ -243,13 +281,15 @@ class Trainer:
         hidden = world.sum(torch.full((), float(hidden), device=self.device))
         sums = torch.zeros(2, device=self.device)
         failure = self._accumulate(step, hidden, sums)
-        if world.largest(failure is not None):  # on any rank: all make smaller micro-batches, or none does
-            self._shrink(failure or MemoryError("on another rank"))
+        # On any rank: all make smaller micro-batches, or none does; all stop after this step, or none.
+        failed, self.stopping = world.any(failure is not None, self.stop.asked)
+        if failed:
+            self._shrink(step, failure or MemoryError("on another rank"))
             return False
         world.sum_gradients(self.trained)
         world.sum(sums)
         norm = torch.nn.utils.clip_grad_norm_(self.trained, recipe.clip)
-        self.optimizer.step(recipe.learning_rate * linear_schedule(self.step, progress, recipe.warmup))
+        self.optimizer.step(recipe.learning_rate * linear_schedule(self.step, progress, self.warmup))
         self._sums += torch.cat([sums, norm[None]])
         return True
 
@@ -258,12 +298,10 @@ class Trainer:
         try:
             for micro in step.micros:
                 sums += self.backward(micro.to(self.device), hidden)
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            return error.with_traceback(None)  # frames would keep the activations alive
-        except RuntimeError as error:
-            if "can't allocate memory" not in str(error):
+        except Exception as error:
+            if not short_of_memory(error):
                 raise
-            return error.with_traceback(None)
+            return error.with_traceback(None)  # frames would keep the activations alive
         return None
 
     def backward(self, micro: MicroBatch, hidden: torch.Tensor) -> torch.Tensor:
@@ -279,51 +317,69 @@ class Trainer:
         (mlm + relation).backward()
         return torch.stack([mlm.detach(), relation.detach()])
 
-    def _shrink(self, error: Exception) -> None:
+    def _shrink(self, step: Step, error: Exception) -> None:
         self.optimizer.forget()
-        if self.micro_tokens <= SMALLEST:
+        self.micro_tokens = self._smaller(min(self.micro_tokens, -(-step.tokens // step.parts)), error)
+
+    def _smaller(self, tokens: int, error: Exception) -> int:
+        """Half as many tokens, after freeing what is kept for reuse."""
+        if tokens <= self.recipe.length:
             raise UserError(
-                f"Memory does not suffice for micro-batches of {self.micro_tokens} tokens ({error}). "
+                f"Memory does not suffice for {tokens} tokens at once ({error}). "
                 "Use a smaller model, a smaller vocabulary, or a larger machine; the last checkpoint is intact."
             ) from None
+        # The engine holds the graph of a backward pass that failed until the next one ends.
+        torch.zeros((), requires_grad=True).clone().backward()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-        self.micro_tokens = max(self.micro_tokens // 2, SMALLEST)
-        log.warning("Out of memory: micro-batches now have %d tokens.", self.micro_tokens)
+        log.warning("Out of memory with %d tokens at once: from now on half as many.", tokens)
+        return max(-(-tokens // 2), self.recipe.length)
 
     # Reports ---------------------------------------------------------------------------------------------------------
 
-    def log(self, progress: float, rate: float) -> None:
+    def log(self, progress: float) -> None:
         """Add a line to the curve: means since the last one, at the learning rate of this step."""
         self._check_finite()
         mlm, relation, norm = (self._sums / self._since).tolist()
-        share_of_peak = linear_schedule(self.step - 1, progress, self.recipe.warmup)
         self.curve.append(
             {
                 "step": self.step,
                 "loss": mlm + relation,
                 "mlm_loss": mlm,
                 "relation_loss": relation if self.recipe.relations else None,
-                "learning_rate": self.recipe.learning_rate * share_of_peak,
-                "tokens_per_second": rate,
+                "learning_rate": self.recipe.learning_rate * linear_schedule(self.step - 1, progress, self.warmup),
+                "tokens_per_second": self.speed(),
                 "gradient_norm": norm,
             }
         )
         self._sums.zero_()
-        self._since = self._since_tokens = 0
+        self._since = 0
 
     def evaluate(self) -> None:
-        """Add a held-out evaluation."""
-        with autocast(self.device, self.half):
-            report = evaluate(
-                self.model, self.heldout, self.recipe.relations, self.micro_tokens, self.device, self.world
-            )
+        """Add a held-out evaluation, in smaller batches where memory fails any rank."""
+        if self.heldout is None:
+            return
+        tokens = self.micro_tokens
+        while True:
+            result, failure = None, None
+            try:
+                with autocast(self.device, self.half):
+                    result = measure(self.model, self.heldout, tokens, self.device, self.world)
+            except Exception as error:
+                if not short_of_memory(error):
+                    raise
+                failure = error.with_traceback(None)
+            if not self.world.any(failure is not None)[0]:
+                break
+            tokens = self._smaller(tokens, failure or MemoryError("on another rank"))
+        report = summarize(self.world.sum(result).cpu().numpy(), self.heldout.rows, self.recipe.relations)
         self.evaluations.append({"step": self.step, **report})
+        self.speed.restart()
 
-    def utilization(self, rate: float) -> float | None:
-        """Model FLOP/s over the peak of all devices; None where the peak is not known."""
+    def utilization(self, tokens: float, device_seconds: float) -> float | None:
+        """Model FLOP/s over the peak of the devices; None where it is not known."""
         peak = peak_of(torch.cuda.get_device_name(self.device)) if self.device.type == "cuda" else None
-        return rate * self.flops_per_token() / (peak[1] * self.world.size) if peak else None
+        return tokens * self.flops_per_token() / (device_seconds * peak[1]) if peak else None
 
     def flops_per_token(self) -> float:
         """Training operations a token, at the mean length so far."""
@@ -338,30 +394,13 @@ class Trainer:
         if line["relation_loss"] is not None:
             parts.append(f"relation {line['relation_loss']:.3f}")
         parts += [f"{count(rate)} tokens/s", f"{rate * self.flops_per_token() / 1e12:.3g} TFLOP/s"]
-        if (used := self.utilization(rate)) is not None:
+        if (used := self.utilization(rate, self.world.size)) is not None:
             parts.append(f"MFU {100 * used:.1f} % of bf16 peak")
         return ", ".join(parts)
 
-    def yield_to_signal(self) -> None:
-        """Save and raise where any rank was asked to stop."""
-        if not self.world.largest(self.stop.asked):
-            return
+    def leave(self) -> None:
+        """Save, and raise `Interrupted`."""
         self.save()
         if self.checkpoints:
             self.checkpoints.wait()
         raise Interrupted
-
-
-def prepare_cuda(deterministic: bool) -> None:
-    """Settings of CUDA that must be made before its first use in a process.
-
-    Args:
-        deterministic: kernels with the same bits in every run; PyTorch raises where one has no such form.
-    """
-    # Micro-batches differ in size by some tokens: blocks of fixed sizes would leave gaps between them.
-    os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
-    if deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        os.environ.setdefault("NCCL_ALGO", "Ring")
-        torch.use_deterministic_algorithms(True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads what it did not write

@@ -48,7 +48,7 @@ def losses(
     if techniques.masked_only:
         kind = states.device.type
         chunk = CHUNK.get(kind, CHUNK["cuda"]) if techniques.chunked_loss else None
-        half = kind == "cuda" and torch.is_autocast_enabled(kind)
+        half = torch.is_autocast_enabled(kind)
         hidden = head(states.index_select(0, micro.hidden))
         mlm = cross_entropy_sum(hidden, words, head.bias, micro.labels, chunk, half, techniques.compiled)
     else:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,15 @@ from linkbert.errors import UserError
 from linkbert.files import atomic_folder, fingerprint, meta_fingerprint, sha256_of, write_json, write_meta
 from linkbert.model.bert import BertForPreTraining, ModelConfig
 from linkbert.model.folder import write_model
+from linkbert.model.precision import in_half
 from linkbert.model.weights import load_into, read_config, read_weights
 from linkbert.pretraining.checkpoint import FORMAT, Checkpoints
 from linkbert.pretraining.data import Corpus, heldout_rows, open_source
+from linkbert.pretraining.devices import choose_device, prepare_cuda
 from linkbert.pretraining.distributed import World
 from linkbert.pretraining.evaluation import Heldout
 from linkbert.pretraining.flops import peak_of
-from linkbert.pretraining.loop import Interrupted, StopRequest, Trainer, prepare_cuda
+from linkbert.pretraining.loop import Interrupted, StopRequest, Trainer
 from linkbert.pretraining.masking import Vocabulary
 from linkbert.pretraining.recipe import Recipe
 from linkbert.rng import key_of
@@ -115,15 +118,6 @@ def build_model(
     return model
 
 
-def choose_device(name: str) -> torch.device:
-    """The device of this process: ``auto`` is CUDA where there is one."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise UserError("--device cuda: this machine has no CUDA device; use --device cpu.")
-    return torch.device(name)
-
-
 def pretrain(name: str, recipe: Recipe, paths: Paths, threads: int | None = None, device: str = "auto") -> int:
     """Pretrain a model and write its folder; continues from the newest checkpoint.
 
@@ -133,6 +127,8 @@ def pretrain(name: str, recipe: Recipe, paths: Paths, threads: int | None = None
     Raises:
         UserError: for inputs that do not fit each other, a checkpoint of another run, a loss that is not finite.
     """
+    stop = StopRequest()
+    stop.listen()
     if threads:
         torch.set_num_threads(threads)
     chosen = choose_device(device)
@@ -140,18 +136,16 @@ def pretrain(name: str, recipe: Recipe, paths: Paths, threads: int | None = None
         prepare_cuda(recipe.deterministic)
     world = World.join(chosen.type)
     if chosen.type == "cuda":
-        chosen = torch.device("cuda", world.local_rank)
+        chosen = torch.device("cuda", world.local_rank if world.size > 1 else chosen.index or 0)
         torch.cuda.set_device(chosen)
         torch.set_float32_matmul_precision("high" if recipe.precision != "fp32" else "highest")
     try:
-        return _pretrain(name, recipe, paths, chosen, world)
+        return _pretrain(name, recipe, paths, chosen, world, stop)
     finally:
         world.leave()
 
 
-def _pretrain(name: str, recipe: Recipe, paths: Paths, device: torch.device, world: World) -> int:
-    stop = StopRequest()
-    stop.listen()
+def _pretrain(name: str, recipe: Recipe, paths: Paths, device: torch.device, world: World, stop: StopRequest) -> int:
     vocabulary = read_vocabulary(paths.tokenizer)
     inputs = paths.inputs()
     if not paths.sources:
@@ -169,29 +163,25 @@ def _pretrain(name: str, recipe: Recipe, paths: Paths, device: torch.device, wor
     heldout = None
     if paths.evaluation:
         held = [opened(tokens, [folder / "heldout.npy"], 3) for tokens, folder in paths.evaluation]
-        heldout = Heldout(held, heldout_rows(held, recipe.evaluation_instances), vocabulary)
+        identity = fingerprint([inputs["evaluation"], recipe.evaluation_instances])
+        heldout = Heldout(held, heldout_rows(held, recipe.evaluation_instances), vocabulary, identity)
     model = build_model(recipe, vocabulary, paths.init).to(device)
     trained_from = {key: value for key, value in inputs.items() if key != "evaluation"}
-    identity = fingerprint([recipe.identity(), trained_from, STAGE["pretrain"], FORMAT], 16)
+    half = in_half(recipe.precision, device)
+    identity = fingerprint([recipe.identity(), half, trained_from, STAGE["pretrain"], FORMAT], 16)
     checkpoints = Checkpoints(paths.checkpoints, identity, recipe.keep)
-    if world.rank == 0:
-        checkpoints.lock()
-    world.wait()
+    world.on_first(checkpoints.lock)
     try:
         corpus = Corpus(sources, recipe.seed)
         trainer = Trainer(model, recipe, corpus, vocabulary, device, world, checkpoints, heldout, stop=stop)
-        if (state := checkpoints.load()) is not None:
-            trainer.restore(state)
-            log.info("continuing at step %d", trainer.step)
+        trainer.resume()
         try:
             trainer.train()
         except Interrupted:
             world.wait()  # the first process to leave would end the one that still writes
             log.info("stopped at step %d by a signal, saved; run again to continue", trainer.step)
             return EXIT_RETRY
-        if world.rank == 0:
-            write_output(name, trainer, paths, inputs)
-        world.wait()
+        world.on_first(partial(write_output, name, trainer, paths, inputs))
     finally:
         checkpoints.close()
     return 0
@@ -214,7 +204,7 @@ def write_output(name: str, trainer: Trainer, paths: Paths, inputs: dict[str, An
         "threads": torch.get_num_threads(),
         "flops_per_token": trainer.flops_per_token(),
         "peak": peak[0] if peak else None,
-        "utilization": trainer.utilization(trainer.tokens / trainer.seconds),
+        "utilization": trainer.utilization(trainer.tokens, trainer.device_seconds),
         "versions": {"torch": torch.__version__},
         "curve": trainer.curve,
         "evaluation": trainer.evaluations,
