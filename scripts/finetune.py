@@ -1,6 +1,7 @@
 """Fine-tune one model on a batch of tasks, recipe points and seeds, and write their scores.
 
 Each run writes its predictions under --run-folder when it is finished; runs that are there already are not done again.
+With --keep each tuned model stays, as a folder that Hugging Face's classes load and that --model takes in turn.
 At SIGUSR1, a scheduler's warning, it ends with status 75 where it has finished any run: start it again and it goes on.
 
     python scripts/finetune.py --name linkbert-tiny --model results/demo/models/linkbert-tiny --batch blurb \
@@ -30,6 +31,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--tasks", required=True, type=Path, help="folder of task folders")
     parser.add_argument("--run-folder", required=True, type=Path, help="where each run writes its predictions")
     parser.add_argument("--output", required=True, type=Path, help="the score file")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="write each tuned model to FOLDER/<task>-<hash>-seed<seed>"
+    )
     parser.add_argument("--threads", type=int, default=None, help="CPU threads (default: all)")
     parser.add_argument(
         "--device", default="auto", choices=("auto", "cpu", "cuda"), help="default: a GPU if there is one"
@@ -38,7 +42,9 @@ def main(arguments: list[str] | None = None) -> None:
     begun = time.time()
 
     def finished_any() -> bool:
-        return any(path.stat().st_mtime >= begun for path in options.run_folder.rglob("*.json.gz"))
+        finished = [*options.run_folder.rglob("*.json.gz")]
+        finished += options.keep.glob("[!.]*/meta.json") if options.keep else ()
+        return any(path.stat().st_mtime >= begun for path in finished)
 
     leave_when_warned(finished_any)
     if options.threads:
@@ -57,6 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
         options.output,
         options.device,
         options.threads,
+        keep=options.keep,
     )
 
 

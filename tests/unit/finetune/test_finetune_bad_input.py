@@ -82,7 +82,7 @@ def test_unusable_lines_are_counted_and_change_no_score(world, tmp_path, kind):
 def test_a_misplaced_answer_is_not_learned_and_its_question_still_counts(world, tmp_path):
     good = {"question": "Who?", "context": "Ann left town.", "answers": [{"text": "Ann", "start": 0}]}
     wrong = {"id": "wrong", "question": "Who?", "context": "Nobody left.", "answers": [{"text": "Ann", "start": 4}]}
-    files = {split: write(tmp_path / f"{split}.jsonl", [good, wrong]) for split in SPLITS}
+    files = {split: write(tmp_path / f"{split}.jsonl", [{**good, "question": f"{split}?"}, wrong]) for split in SPLITS}
     meta = prepare("mine", "jsonl", files, {"kind": "span"}, 0, tmp_path / "a" / "mine")
     assert meta["dropped"] == {
         "dev.answer_not_at_offset": 1,
@@ -97,7 +97,8 @@ def test_a_misplaced_answer_is_not_learned_and_its_question_still_counts(world, 
 
 
 def test_a_label_that_training_lacks_is_named(tmp_path):
-    lines = {split: [{"text_a": "mill", "label": "yes"}, {"text_a": "bell", "label": "no"}] for split in SPLITS}
+    texts = {split: (f"mill {split}", f"bell {split}") for split in SPLITS}
+    lines = {split: [{"text_a": a, "label": "yes"}, {"text_a": b, "label": "no"}] for split, (a, b) in texts.items()}
     lines["test"].append({"text_a": "lake", "label": "noo"})
     files = {split: write(tmp_path / f"{split}.jsonl", lines[split]) for split in SPLITS}
     meta = prepare("mine", "jsonl", files, {"kind": "classification"}, 0, tmp_path / "out")
@@ -119,10 +120,12 @@ def test_a_label_that_training_lacks_is_named(tmp_path):
     ],
 )
 def test_fifty_thousand_words_are_read_or_cut_and_counted(world, tmp_path, kind, example, counted):
-    files = {split: write(tmp_path / f"{split}.jsonl", [example]) for split in SPLITS}
+    # Equal splits would be refused.
+    twice = write(tmp_path / "train.jsonl", [example, example])
+    files = {"train": twice} | dict.fromkeys(("dev", "test"), write(tmp_path / "dev.jsonl", [example]))
     meta = prepare("mine", "jsonl", files, {"kind": kind}, 0, tmp_path / "a" / "mine")
     if kind != "tagging":
-        assert "train: 1 examples hold a text of more than 100,000 characters" in meta["warnings"]
+        assert "train: 2 examples hold a text of more than 100,000 characters" in meta["warnings"]
     entry = tuned(world, tmp_path, "a")
     assert entry["counts"]["test"] == 1
     if kind == "span":

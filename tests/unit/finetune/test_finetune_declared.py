@@ -125,9 +125,11 @@ def test_each_kind_of_line_of_the_page_is_read(tmp_path):
     kinds = ("span", "classification", "multilabel", "regression", "tagging", "choice")
     for kind, line in zip(kinds, blocks("json")[0].splitlines(), strict=True):
         (tmp_path / "mine.jsonl").write_text(line + "\n", encoding="utf-8")
-        files = dict.fromkeys(("train", "dev", "test"), tmp_path / "mine.jsonl")
+        (tmp_path / "twice.jsonl").write_text(2 * (line + "\n"), encoding="utf-8")  # equal splits would be refused
+        files = {"train": tmp_path / "twice.jsonl"} | dict.fromkeys(("dev", "test"), tmp_path / "mine.jsonl")
         meta = prepare("mine", "jsonl", files, {"kind": kind}, 0, tmp_path / kind)
-        assert (meta["counts"]["train"], meta["dropped"], meta["warnings"]) == (1, {}, [])
+        assert (meta["counts"]["test"], meta["dropped"]) == (1, {})
+        assert all("repeat an id" in sentence or "stand in train" in sentence for sentence in meta["warnings"])
         assert json.loads(line).items() <= read_examples(tmp_path / kind, "test")[0].items()
 
 
@@ -143,7 +145,7 @@ def test_the_row_of_contributing_is_right(declared, world, tmp_path):
     }
     plan = Plan(config, tmp_path)
     for file in files:
-        lines = [{"tokens": ["The", "copper", "bell"], "tags": ["O", "B", "I"]}, {"tokens": ["Ida"], "tags": ["O"]}]
+        lines = [{"tokens": ["The", "copper", "bell"], "tags": ["O", "B", "I"]}, {"tokens": [file], "tags": ["O"]}]
         Path(plan.results, "downloads").mkdir(parents=True, exist_ok=True)
         Path(plan.results, "downloads", file).write_text("".join(json.dumps(line) + "\n" for line in lines))
     arguments = dict(pair.split("=") for pair in plan.task_arguments(wild(task="my_ner")).split())

@@ -19,6 +19,7 @@ from linkbert import STAGE, __version__
 from linkbert.errors import UserError
 from linkbert.files import atomic_file, fingerprint, read_meta, sha256_of, write_json
 from linkbert.finetune import METHODS
+from linkbert.finetune.export import check_kinds, write_tuned
 from linkbert.finetune.features import Features
 from linkbert.finetune.loop import predict, train
 from linkbert.finetune.method import Method
@@ -61,6 +62,12 @@ class Run:
         """Where the result on a task stands, relative to the folder of runs."""
         identity = {key: value for key, value in self.identity(test, model).items() if key != "seed"}
         return Path(test.name) / f"{fingerprint(identity)}-seed{self.seed}.json.gz"
+
+    def folder(self, model: str) -> str:
+        """The name of the folder where its tuned model is kept: of all that the weights depend on."""
+        identity = self.identity(self.train, model)
+        decides = {key: value for key, value in identity.items() if key not in ("test", "seed")}
+        return f"{self.train.name}-{fingerprint(decides)}-seed{self.seed}"
 
 
 def plan(runs: Mapping[str, Any], tasks: Path) -> list[Run]:
@@ -157,6 +164,7 @@ class Tuner:
     device: torch.device
     score: Scorer
     compiled: bool = False
+    base: tuple[str, Mapping[str, Any]] = ("", {})  # the model's identity and parameters, for those tuned from it
     _features: dict[tuple[Any, ...], Features] = field(default_factory=dict)
     _task: str = ""
 
@@ -190,8 +198,10 @@ class Tuner:
             self._features[key] = method.features(getattr(task, split), self.checkpoint.tokenizer)
         return self._features[key]
 
-    def __call__(self, run: Run, tests: Iterator[Task] | tuple[Task, ...]) -> Iterator[tuple[Task, dict[str, Any]]]:
-        """Train once and yield the result on each of `tests`."""
+    def __call__(
+        self, run: Run, tests: Sequence[Task], keep: Path | None = None
+    ) -> Iterator[tuple[Task, dict[str, Any]]]:
+        """Train once, keep the tuned model where asked for, and yield the result on each of `tests`."""
         if run.train.name != self._task:
             self._features.clear()
             self._task = run.train.name
@@ -206,6 +216,21 @@ class Tuner:
         steps = recipe.steps(len(inputs))
         if not loss < float("inf"):
             log.warning("%s: the loss is %s, the run diverged; lower the learning rate", run.train.name, loss)
+        if keep is not None:
+            identity, parameters = self.base
+            write_tuned(
+                keep,
+                network,
+                method,
+                self.checkpoint,
+                inputs={"model": identity, "task": run.train.fingerprint},
+                parameters={
+                    "kind": "tuned",
+                    **{"task": run.train.name, "task_kind": run.train.kind, "labels": run.train.labels},
+                    **{"recipe": recipe.settings, "seed": run.seed, "base": parameters},
+                },
+                counts={"train": len(run.train.train), "steps": steps},
+            )
         for test in tests:
             began = time.monotonic()
             result: dict[str, Any] = {"counts": {"train": len(run.train.train), "steps": steps, **inputs.counts}}
@@ -235,6 +260,7 @@ def run_batch(
     device: str = "auto",
     threads: int | None = None,
     score: Scorer | None = None,
+    keep: Path | None = None,
 ) -> dict[str, Any]:
     """Do every run of a batch that is not finished yet, and write the score file.
 
@@ -249,6 +275,8 @@ def run_batch(
         device: ``auto``, ``cpu`` or ``cuda``.
         threads: CPU threads; all where not given.
         score: ``(metric, examples, predictions) -> values in percent``, the main one first; `metrics.score` by default.
+        keep: where each run's tuned model is written, as ``<task>-<hash>-seed<seed>/`` (`export.write_tuned`). A run
+            that is finished but not kept there is trained again; its scores stay as they are.
 
     Returns:
         The content of the score file.
@@ -262,7 +290,9 @@ def run_batch(
         raise UserError("--device cuda: there is no GPU that PyTorch can use. Use --device cpu.")
     identity, parameters = model_identity(model)
     planned, run_folder = plan(runs, tasks), Path(run_folder)
-    tuner = Tuner(Path(model), where, score, worth_compiling(planned, where))
+    if keep is not None:
+        check_kinds(run.train.kind for run in planned)
+    tuner = Tuner(Path(model), where, score, worth_compiling(planned, where), (identity, parameters))
     about = {"device": device_name(where), "versions": versions()}
     entries, start, computed, reused = [], time.monotonic(), 0, 0
     for number, run in enumerate(planned, 1):
@@ -271,13 +301,19 @@ def run_batch(
             for test in run.tests
         }
         missing = tuple(test for test in run.tests if results[test.name] is None)
-        computed, reused = computed + bool(missing), reused + (not missing)
-        for test, result in tuner(run, missing) if missing else ():
+        kept = None if keep is None else Path(keep) / run.folder(identity)
+        wanted = None if kept is None or (kept / "meta.json").is_file() else kept
+        if wanted and not missing:
+            log.info("%s seed %d is finished, but not kept in %s: it is trained again", run.train.name, run.seed, keep)
+        again = bool(missing or wanted)
+        computed, reused = computed + again, reused + (not again)
+        for test, result in tuner(run, missing, wanted) if again else ():
             result = {"identity": run.identity(test, identity), **result, **about}
             write_run(run_folder / run.path(test, identity), result)
             results[test.name] = result
         for test in run.tests:
-            entries.append(_entry(run, test, results[test.name], run.path(test, identity), run_folder))
+            entry = _entry(run, test, results[test.name], run.path(test, identity), run_folder)
+            entries.append(entry if kept is None else {**entry, "kept": kept.name})
         left = (time.monotonic() - start) / max(computed, 1) * (len(planned) - number)
         log.info(
             "run %d of %d: %s seed %d, %s, %s%s",
