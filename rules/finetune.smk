@@ -24,6 +24,8 @@ rule prepare_task:
         stage=STAGE["tasks"],
         files=plan.task_arguments,
         reader=lambda wildcards: plan.tasks[wildcards.task]["reader"],
+        kind=lambda wildcards: plan.tasks[wildcards.task]["kind"],
+        metric=lambda wildcards: plan.tasks[wildcards.task]["metric"],
         options=plan.task_options,
         seed=config["seed"],
     shell:
@@ -32,6 +34,8 @@ rule prepare_task:
         --task {wildcards.task} \\
         --reader {params.reader} \\
         --files {params.files} \\
+        --kind {params.kind} \\
+        --metric {params.metric:q} \\
         --options {params.options:q} \\
         --seed {params.seed} \\
         --output {output} \\

@@ -40,7 +40,6 @@ rule pretrain:
         --tokenizer {input.tokenizer} \\
         {params.sources} \\
         {params.init} \\
-        --threads {threads} \\
         --checkpoints {params.checkpoints} \\
         --output {output} \\
         &>{log}

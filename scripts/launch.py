@@ -13,10 +13,12 @@ import subprocess
 import sys
 import time
 
-from linkbert.cluster import EXIT_RETRY, first_node_address, requeue
+from linkbert.cluster import EXIT_RETRY, first_node_address, leave_before_it_begins, requeue
 from linkbert.command import run
 from linkbert.errors import UserError
 
+# Snakemake sets all of these to the cores of the node.
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 TORCHRUN = [sys.executable, "-c", "from linkbert.cluster import torchrun; torchrun()"]
 
 
@@ -41,7 +43,8 @@ def step(nodes: int, gpus: int, threads: int) -> list[str]:
 def in_step(command: list[str], job: str) -> int:
     """Run a step to its end; its exit status. A step that asks for more time is sent back to the queue."""
     # A cancelled job's signals go to the step as well: this process waits for what becomes of it.
-    signal.signal(signal.SIGTERM, lambda number, frame: None)
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, lambda number, frame: None)
     status = subprocess.run(command).returncode
     if status == EXIT_RETRY and requeue(job):
         print(f"launch: job {job} stopped with its state saved and waits in the queue to go on", file=sys.stderr)
@@ -49,11 +52,20 @@ def in_step(command: list[str], job: str) -> int:
     return status
 
 
+def share_threads(threads: int | None, processes: int) -> None:
+    """Give each of a node's processes its part of the cores; not told how many there are, what the user set, or one."""
+    if threads is None:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+    else:
+        os.environ.update(dict.fromkeys(THREADS, str(max(threads // processes, 1))))
+
+
 def main(arguments: list[str] | None = None) -> int:
+    leave_before_it_begins(signal.SIGTERM, signal.SIGUSR1)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nodes", type=int, default=1, help="how many machines")
     parser.add_argument("--gpus", type=int, default=0, help="how many GPUs in total, over all nodes")
-    parser.add_argument("--threads", type=int, default=1, help="processor cores a node")
+    parser.add_argument("--threads", type=int, help="processor cores a node, for all of its processes")
     parser.add_argument("--launcher", choices=("local", "srun"), default="local", help="where it starts")
     parser.add_argument("script", nargs=argparse.REMAINDER, help="the script and its arguments")
     options = parser.parse_args(arguments)
@@ -61,10 +73,10 @@ def main(arguments: list[str] | None = None) -> int:
     nodes = options.nodes if options.launcher == "srun" else 1
     if options.launcher == "srun" and job is None:
         raise UserError("launch: --launcher srun needs a SLURM job; SLURM_JOB_ID is not set.")
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(options.threads // max(options.gpus // nodes, 1), 1)))
+    share_threads(options.threads, max(options.gpus // nodes, 1))
     command = processes(nodes, options.gpus, job, options.script)
     if options.launcher == "srun":
-        return in_step([*step(nodes, options.gpus, options.threads), *command], job)
+        return in_step([*step(nodes, options.gpus, options.threads or 1), *command], job)
     os.execvp(command[0], command)
 
 

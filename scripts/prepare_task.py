@@ -2,7 +2,7 @@
 
 Example:
     python scripts/prepare_task.py --task rte --reader glue_rte --files archive=downloads/RTE.zip \\
-        --options '{"limit": {"train": 500}}' --seed 0 --output results/tasks/rte
+        --kind classification --metric accuracy --options '{"limit": {"train": 500}}' --output results/tasks/rte
 """
 
 import argparse
@@ -18,11 +18,14 @@ def main(arguments: list[str] | None = None) -> int | None:
     parser.add_argument("--task", required=True, help="the name of the task")
     parser.add_argument("--reader", required=True, help="the reader of the publisher's format")
     parser.add_argument("--files", nargs="+", type=pair, required=True, metavar="ROLE=PATH", help="its files")
+    parser.add_argument("--kind", default="", help="the kind of task it is declared as (default: what the reader says)")
+    parser.add_argument("--metric", default="", help="the metric it is scored with (default: the reader's own)")
     parser.add_argument("--options", type=json_or_file, default={}, help="options of the reader, JSON")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, required=True, help="the folder to write")
     args = parser.parse_args(arguments)
-    meta = prepare(args.task, args.reader, dict(args.files), args.options, args.seed, args.output)
+    files = dict(args.files)
+    meta = prepare(args.task, args.reader, files, args.options, args.seed, args.output, args.kind, args.metric)
     counts = ", ".join(f"{name} {number:,}" for name, number in meta["counts"].items())
     logging.getLogger(__name__).info("%s (%s): %s", args.task, meta["kind"], counts)
 

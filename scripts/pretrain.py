@@ -5,17 +5,20 @@
         --checkpoints checkpoints/linkbert-tiny --output models/linkbert-tiny
 
 Under `torchrun --nproc-per-node 8 scripts/pretrain.py …` it trains on 8 devices. Status 75: stopped by SIGTERM or
-SIGUSR1 with its state saved; run it again.
+SIGUSR1 with its state saved, or before it began; run it again.
 """
 
 import argparse
+import signal
 from pathlib import Path
 
+from linkbert.cluster import leave_before_it_begins
 from linkbert.command import json_or_file, pair, run
 
 
 def main(arguments: list[str] | None = None) -> int | None:
     """Parse the arguments and pretrain."""
+    leave_before_it_begins(signal.SIGTERM, signal.SIGUSR1)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--name", required=True, help="name of the model")
     parser.add_argument("--recipe", type=json_or_file, required=True, help="JSON, or the path of a JSON file")
@@ -25,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int | None:
     parser.add_argument("--init", type=Path, help="Hugging Face folder of the BERT to continue")
     parser.add_argument("--checkpoints", type=Path, required=True, help="folder of this run's checkpoints")
     parser.add_argument("--output", type=Path, required=True, help="model folder to write")
-    parser.add_argument("--threads", type=int, help="CPU threads of a process")
+    parser.add_argument("--threads", type=int, help="CPU threads of each process (default: OMP_NUM_THREADS)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     options = parser.parse_args(arguments)
 

@@ -120,6 +120,19 @@ def test_progress_counts_only_new_work_in_its_rate(monkeypatch):
     )
 
 
+def test_progress_within_a_budget_of_time_says_how_much_is_left():
+    stream = io.StringIO()
+    progress = Progress("train", unit="steps", every=0.0, stream=stream, budget=600)
+    progress.resume_at(50, seconds=200)
+    progress.start -= 100.0
+    progress.update(10)
+    progress.start -= 400.0
+    progress.close()
+    first, last = stream.getvalue().splitlines()
+    assert first.startswith("train: 60 steps (50 %), 0.1 steps/s, 1 min 40 s, 5 min 00 s to go")
+    assert last.startswith("train: 60 steps (100 %)") and "to go" not in last
+
+
 def test_numbers_as_people_write_them():
     assert [duration(seconds) for seconds in (59.6, 61, 7200)] == ["1 min 00 s", "1 min 01 s", "2 h 00 min"]
     assert [count(number) for number in (0, 999, 1e9)] == ["0", "999", "1G"]

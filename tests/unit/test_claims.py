@@ -16,17 +16,20 @@ from linkbert.errors import UserError
 from linkbert.evidence.bootstrap import Sample, interval, replicate
 from linkbert.evidence.record import Evidence
 from linkbert.evidence.statistics import Statistics
-from linkbert.tables.claims import FAILS, HOLDS, OPEN, judge_claims, read_claims
+from linkbert.tables.cells import build
+from linkbert.tables.claims import ELSEWHERE, FAILS, HOLDS, OPEN, judge_claims, read_claims
 from linkbert.tables.claims_page import html, markdown
+from linkbert.tables.definition import read_definition
 from linkbert.tables.published import read_published
+from linkbert.tables.scores import Run, ScoreFile
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 PUBLISHED = read_published(CONFIG / "published.tsv")
 CLAIMS = read_claims(CONFIG / "claims.yaml")
 
 
-def cell(model, task, values=None, paper=None, mark=""):
-    """A cell of a table document."""
+def cell(model, task, values=None, paper=None, mark="", reason=""):
+    """A cell of a table document; with a reason it is not comparable."""
     values = list(values or [])
     return {
         "model": model,
@@ -37,11 +40,21 @@ def cell(model, task, values=None, paper=None, mark=""):
         "published": None if paper is None else {"value": paper},
         "mark": mark,
         "problem": "" if values else "not run",
+        "comparable": not reason,
+        "reason": reason,
     }
+
+
+def runs_of_published(model, task, number):
+    """Runs of two seeds whose scores are a published number."""
+    file, value = ScoreFile(f"{model}/{task}.json", "0", model, task), number.value
+    return [Run(model, task, task, seed, {}, "p", number.metric, value, value, file, {"seed": seed}) for seed in (0, 1)]
 
 
 def table(name, cells, comparable=True, note=""):
     tolerance = {"matches": 0.5, "close": 2.0}
+    if not comparable:
+        cells = [{**one, "comparable": False, "reason": "other data"} for one in cells]
     return {"table": name, "cells": cells, "comparable": comparable, "note": note, "tolerance": tolerance}
 
 
@@ -166,8 +179,74 @@ def test_pages_say_what_data_they_are_about():
     judged = judge_claims([claim(), claim(id="d", table="gone")], [table("t", cells, False, "Demo.")])
     for page in (markdown(judged), html(judged)):
         assert page.index("Demo.") < page.index("neither confirm nor refute") < page.index("A is above B.")
-        for text in ("+10.00", "+5.00", "✓ holds", "? not enough data", "gone / a / k: in none of the tables"):
+        for text in (
+            *("+10.00", "+5.00", "– on other data: holds", "? not enough data"),
+            *("gone / a / k: in none of the tables", "t: other data."),
+        ):
             assert text in page
+        assert "✓" not in page
+
+
+def test_a_claim_on_cells_that_are_not_comparable_is_not_judged_and_says_why():
+    """Tables, rows, columns and metrics alike: what counts is the cell."""
+    cells = [cell("a", "k", [60, 60], 70.0, reason="drawn by seed"), cell("b", "k", [50, 50], 65.0)]
+    cells += [cell("a", "l", [60, 60]), cell("b", "l", [50, 50])]
+    (judged,) = judge_claims([claim()], [table("t", cells)])
+    assert (judged["verdict"], judged["here"], judged["comparable"]) == (ELSEWHERE, HOLDS, False)
+    assert judged["elsewhere"] == ["k: drawn by seed"]
+    assert (judged["parts"][0]["difference"], judged["parts"][0]["paper"]) == (10, 5)
+    (below,) = judge_claims([claim(expect={"sign": "negative"})], [table("t", cells)])
+    assert (below["verdict"], below["here"]) == (ELSEWHERE, FAILS)
+    (other,) = judge_claims([claim(task="l")], [table("t", cells)])
+    assert (other["verdict"], other["comparable"], other["elsewhere"]) == (HOLDS, True, [])
+    (cited,) = judge_claims([claim()], [table("t", [cells[0], cell("b", "k", paper=50.0, mark="cited")])])
+    assert cited["verdict"] == OPEN and "cited for the paper's data" in cited["parts"][0]["missing"][0]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected", "here"),
+    [
+        ({"k": 60, "l": 60}, ELSEWHERE, HOLDS),
+        ({"k": 40, "l": 60}, ELSEWHERE, FAILS),
+        ({"k": 60, "l": 40}, FAILS, FAILS),  # l is comparable: one counterexample is enough
+        ({"k": 60, "l": 50.2}, OPEN, OPEN),
+    ],
+)
+def test_a_claim_about_every_task_is_judged_by_its_comparable_parts(values, expected, here):
+    reasons = {"k": "drawn by seed", "l": ""}
+    cells = [cell("a", task, [value], reason=reasons[task]) for task, value in values.items()]
+    cells += [cell("b", task, [50], reason=reasons[task]) for task in values]
+    every = {key: value for key, value in claim(each=["k", "l"]).items() if key != "task"}
+    (judged,) = judge_claims([every], [table("t", cells)])
+    assert (judged["verdict"], judged["here"]) == (expected, here)
+
+
+def test_claims_about_blurb_say_what_they_rest_on():
+    """With every score as published, on the declared tables, whose columns say what is comparable."""
+    declared = yaml.safe_load((CONFIG / "tables.yaml").read_text(encoding="utf-8"))["tables"]
+    documents = []
+    for name, definition in declared.items():
+        parts = {
+            part: [{"title": next(iter(row.values())), **row} for row in definition[part]]
+            for part in ("rows", "columns")
+        }
+        runs = [
+            run
+            for (table_, model, task), number in PUBLISHED.items()
+            for run in runs_of_published(model, task, number)
+            if table_ == name and task not in ("blurb", "average", "glue")
+        ]
+        documents.append(build(read_definition({"table": name, **definition, **parts}), runs, PUBLISHED))
+    judged = {one["id"]: one for one in judge_claims(CLAIMS, documents)}
+    tables = {document["table"]: document for document in documents}
+    unlike = {one["task"] for one in tables["table7_blurb"]["cells"] if not one["comparable"]}
+    assert {"ebm_pico", "hoc", "blurb"} <= unlike
+    for name in ("blurb_base", "blurb_large", "blurb_total", "blurb_categories", "documents_more_than_sentences"):
+        assert (judged[name]["verdict"], judged[name]["here"]) == (ELSEWHERE, HOLDS), name
+    assert all("the mean holds" in reason for reason in judged["blurb_base"]["elsewhere"])
+    parts = {part["tasks"][0]: part["verdict"] for part in judged["blurb_categories"]["parts"]}
+    assert {task for task, verdict in parts.items() if verdict == ELSEWHERE} == parts.keys() & unlike
+    assert judged["mrqa_base"]["verdict"] == judged["bioasq"]["verdict"] == HOLDS
 
 
 def test_command_writes_pages_and_verdicts(tmp_path):
@@ -178,7 +257,7 @@ def test_command_writes_pages_and_verdicts(tmp_path):
     arguments = ["--claims", tmp_path / "claims.yaml", "--tables", tmp_path / "t.json", "--output", tmp_path / "o"]
     importlib.import_module("judge_claims").main([str(argument) for argument in arguments])
     result = json.loads((tmp_path / "o.json").read_text())
-    assert result["counts"] == {HOLDS: 1, FAILS: 0, OPEN: 0}
+    assert result["counts"] == {HOLDS: 1, FAILS: 0, OPEN: 0, ELSEWHERE: 0}
     assert "one seed" in (tmp_path / "o.md").read_text() and "one seed" in (tmp_path / "o.html").read_text()
 
 

@@ -73,6 +73,14 @@ def test_overrides_replace_single_cells(config):
         (lambda c: c.update(overrides={"corpora": {"enwik": {"shards": 2}}}), "overrides.corpora.enwik: no row"),
         (lambda c: c.update(overrides={"corpus": {}}), "overrides: unknown table 'corpus'"),
         (
+            lambda c: c.update(overrides={"tables": {"table7_blub": {}}}),
+            "overrides.tables: unknown table 'table7_blub'.*'table7_blurb'",
+        ),
+        (
+            lambda c: c.update(overrides={"tables": {"table7_blurb": {"hocc": {}}}}),
+            "overrides.tables.table7_blurb: unknown column 'hocc'.*'hoc'",
+        ),
+        (
             lambda c: c.update(overrides={"models": {"bert-tiny": {"tokenizer": "bert_uncase"}}}),
             r"models.tsv \(bert-tiny\): unknown tokenizer 'bert_uncase'.*Did you mean 'bert_uncased'",
         ),
@@ -101,6 +109,25 @@ def test_overrides_replace_single_cells(config):
 def test_a_mistake_ends_in_a_sentence(config, change, sentence):
     change(config)
     with pytest.raises(UserError, match=sentence):
+        Declarations(config, ROOT)
+
+
+def test_overrides_replace_keys_of_single_columns(config):
+    before = {column["id"]: column for column in Declarations(config, ROOT).tables["table7_blurb"]["columns"]}
+    config["overrides"] = {"tables": {"table7_blurb": {"hoc": {"comparable": True, "title": "Hallmarks"}}}}
+    after = {column["id"]: column for column in Declarations(config, ROOT).tables["table7_blurb"]["columns"]}
+    assert after["hoc"] == {**before["hoc"], "comparable": True, "title": "Hallmarks"}
+    assert list(after) == list(before) and all(after[name] == before[name] for name in before if name != "hoc")
+    config["tables"]["table7_blurb"] = None  # a table that is taken away has no columns to change
+    assert "table7_blurb" not in Declarations(config, ROOT).tables
+
+
+def test_a_task_may_read_a_file_of_the_repository(config):
+    declared = Declarations(config, ROOT)
+    (path,) = declared.own_files("biosses")
+    assert path == "config/splits/biosses.json" and declared.own_files("squad") == {}
+    config["overrides"] = {"tasks": {"biosses": {"files": "archive=blurb-BIOSSES.zip;split=config/splits/biases.json"}}}
+    with pytest.raises(UserError, match=r"tasks.tsv \(biosses\): no file 'config/splits/biases.json'"):
         Declarations(config, ROOT)
 
 

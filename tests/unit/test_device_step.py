@@ -34,7 +34,7 @@ RECIPE = {
 @pytest.fixture(autouse=True)
 def no_table_stays():
     """What dropout makes once in a process has no content here."""
-    made = (dropout._table, dropout._numbers)
+    made = (dropout._table, dropout._scale, dropout._numbers)
     for cache in made:
         cache.cache_clear()
     yield

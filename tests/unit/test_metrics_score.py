@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import pearsonr, spearmanr
 
 from linkbert.errors import UserError
-from linkbert.metrics import METRICS, macro_average, score
+from linkbert.metrics import METRICS, score
 
 LABELLED = [{"id": str(i), "label": label} for i, label in enumerate(["1", "0", "1", "1"])]
 
@@ -114,34 +114,3 @@ def test_tags_lost_to_truncation_count_as_o():
     assert (found["precision"], found["recall"]) == (100, pytest.approx(200 / 3))
     with pytest.raises(UserError, match="2 tags are predicted for the 1 tokens of 'b'"):
         score("entity_f1", examples, {"b": ["B", "O"]})
-
-
-# Table 7 of the paper: PubMedBERT base, BioLinkBERT base, BioLinkBERT large.
-TABLE_7 = {
-    "bc5_chem": ("ner", 93.33, 93.75, 94.04),
-    "bc5_disease": ("ner", 85.62, 86.10, 86.39),
-    "ncbi_disease": ("ner", 87.82, 88.18, 88.76),
-    "bc2gm": ("ner", 84.52, 84.90, 85.18),
-    "jnlpba": ("ner", 80.06, 79.03, 80.06),
-    "ebm_pico": ("pico", 73.38, 73.97, 74.19),
-    "chemprot": ("relation", 77.24, 77.57, 79.98),
-    "ddi": ("relation", 82.36, 82.72, 83.35),
-    "gad": ("relation", 82.34, 84.39, 84.90),
-    "biosses": ("similarity", 92.30, 93.25, 93.63),
-    "hoc": ("document", 82.32, 84.35, 84.87),
-    "pubmedqa": ("qa", 55.84, 70.20, 72.18),
-    "bioasq": ("qa", 87.56, 91.43, 94.82),
-}
-
-
-@pytest.mark.parametrize(("column", "printed"), [(1, 81.10), (2, 83.39), (3, 84.30)])
-def test_the_blurb_score_is_the_papers(column, printed):
-    scores = {task: cells[column] for task, cells in TABLE_7.items()}
-    types = {task: cells[0] for task, cells in TABLE_7.items()}
-    assert round(macro_average(scores, types), 2) == printed
-
-
-def test_an_average_with_a_hole_is_none_and_never_a_smaller_mean():
-    assert macro_average({"a": 50.0, "b": None}) is None
-    assert macro_average({}) is None
-    assert macro_average({"a": 50.0, "b": 70.0}) == 60

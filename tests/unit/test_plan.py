@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,8 +12,10 @@ from snakemake.utils import update_config
 
 from linkbert.declarations import CONFIGURATION, load_configuration
 from linkbert.errors import UserError
+from linkbert.finetune.tasks import Task
 from linkbert.planning.plan import NOTHING, Plan
 from linkbert.recipes import choose, recipe_points
+from linkbert.tasks.prepare import prepare
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -90,6 +93,60 @@ def test_the_hash_of_a_score_follows_the_model_it_was_made_with():
     slower = batches(lambda config: config["pretraining"]["tiny"].update(learning_rate=1e-3))
     assert {model for model, _ in before.keys() - slower.keys()} == {model for model, _ in before if "tiny" in model}
     assert len(slower) == len(before)
+
+
+def test_the_hash_of_a_score_follows_the_repositorys_files_that_its_tasks_read(tmp_path):
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    index = tmp_path / "config" / "splits" / "biosses.json"
+    before = Plan(configuration(), tmp_path)
+    assert before.task_inputs(wild(task="biosses")) == [
+        "results/paper/downloads/blurb-BIOSSES.zip",
+        "config/splits/biosses.json",
+    ]
+    assert "split=config/splits/biosses.json" in before.task_arguments(wild(task="biosses"))
+    index.write_text(index.read_text().replace('"test": [7', '"test": [8').replace("[2, 8, 9", "[2, 7, 9"))
+    lost = before.jobs.keys() - Plan(configuration(), tmp_path).jobs.keys()
+    assert lost and all(job[1].startswith("biosses-") for job in lost)
+
+
+def test_how_a_model_is_trained_names_neither_its_checkpoints_nor_its_scores(plan):
+    """A run that is watched or cut up otherwise goes on from its checkpoint; what was tuned on it stays."""
+    model = wild(model="linkbert-base")
+    how = {"micro_batch_tokens": 32768, "checkpoint_every": 250, "keep": 3, "evaluate_every": 9, "log_every": 50}
+    for changed, same in ((how | {"deterministic": False, "compile": False}, True), ({"clip": 2.0}, False)):
+        config = configuration()
+        config["pretraining"]["base"].update(changed)
+        other = Plan(config, ROOT)
+        assert (other.checkpoint_folder(model) == plan.checkpoint_folder(model)) == same
+        assert (other.jobs.keys() == plan.jobs.keys()) == same
+        assert (other.recording("linkbert-base") == plan.recording("linkbert-base")) == same
+        told = json.loads(other.pretraining_json(model))
+        assert told == told | changed
+
+
+def test_correcting_a_published_count_tunes_no_model_again(tmp_path):
+    def batches(**options):
+        config = configuration()
+        config["overrides"] = {"tasks": {"hoc": {"options": json.dumps(options)}}} if options else {}
+        return set(Plan(config, ROOT).jobs)
+
+    assert batches(expected={"test": 372}) == batches(expected={"train": 1}) == batches()
+    assert batches(expected={"test": 372}, fraction=0.5) != batches()
+
+    lines = "".join(json.dumps({"text_a": word, "label": "no"}) + "\n" for word in ("mill", "bell", "lake"))
+    tasks = []
+    for name, expected in (("a", 3), ("b", 4), ("c", None)):
+        files = {split: tmp_path / f"{split}.jsonl" for split in ("train", "dev", "test")}
+        for split, file in files.items():
+            file.write_text(lines.replace("mill", split))
+        options = {"kind": "classification"} | ({"expected": {"train": expected}} if expected else {})
+        meta = prepare("mine", "jsonl", files, options, 0, tmp_path / name)
+        tasks.append(Task("mine", tmp_path / name, meta))
+    assert [task.meta["published"] for task in tasks] == [{"train": 3}, {"train": 4}, {}]
+    assert "train: 3 read, 4 published" in tasks[1].meta["warnings"]
+    assert len({task.fingerprint for task in tasks}) == 1
+    other = Task("mine", tmp_path, {**tasks[0].meta, "counts": {"train": 2}})
+    assert other.fingerprint != tasks[0].fingerprint
 
 
 def test_no_two_models_that_are_made_differently_share_a_lineage(plan):

@@ -164,7 +164,8 @@ def test_numbers_that_must_not_be_compared_are_not_judged_and_the_note_comes_fir
     contents = make(comparable=False, note="Demo: a generated world.")
     said, page = headline(contents), report(contents)
     assert "none of them may be held against the paper" in said
-    assert "the verdicts are about this experiment's data" in said
+    assert "1 rest on other data than the paper's, and neither confirm nor refute it" in said
+    assert "– on other data: holds" in page
     assert page.index("Demo: a generated world.") < page.index("at a glance")
     assert not re.search(r'class="cell (matches|close|differs)"', page)
 

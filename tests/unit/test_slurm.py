@@ -108,6 +108,90 @@ def test_several_processes_hand_on_the_status_of_the_one_that_failed(script):
     assert launch("--gpus", "2", script, str(EXIT_RETRY)).returncode == EXIT_RETRY
 
 
+@pytest.mark.parametrize(
+    ("gpus", "threads", "each"), [(2, ["--threads", "8"], 4), (1, ["--threads", "8"], 8), (2, [], 6)]
+)
+def test_the_cores_of_a_node_are_shared_by_its_processes(tmp_path, gpus, threads, each):
+    """Snakemake has set the variables to all cores of the node."""
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+    script = tmp_path / "script.py"
+    script.write_text(f"import os\nos.write(1, ' '.join([*map(os.environ.get, {names}), '\\n']).encode())\n")
+    told = dict.fromkeys(names, "8" if threads else "6")
+    done = launch("--gpus", str(gpus), *threads, str(script), **told)
+    assert done.stdout == f"{each} {each} \n" * gpus, done.stderr
+
+
+def test_the_rule_leaves_the_share_of_cores_to_the_launcher():
+    rule = (ROOT / "rules" / "pretrain.smk").read_text().split("\nrule ")[1]
+    launcher, script = rule.split("scripts/pretrain.py")
+    assert "--threads {threads}" in launcher and "--threads" not in script
+
+
+LISTENS = """
+import os, signal, sys, time
+from pathlib import Path
+asked, here = [], Path(sys.argv[1], os.environ["RANK"])
+signal.signal(signal.SIGTERM, lambda number, frame: asked.append(number))
+here.touch()
+while not asked:
+    time.sleep(0.01)
+time.sleep(1)
+here.with_suffix(".saved").touch()
+sys.exit(75)
+"""
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_processes_that_are_asked_to_stop_can_go_on(tmp_path, times):
+    """Whoever ends the launcher ends the processes with it; they have the time to save, and the status is theirs."""
+    (tmp_path / "script.py").write_text(LISTENS)
+    (tmp_path / "ready").mkdir()
+    command = [sys.executable, str(ROOT / "scripts" / "launch.py"), "--gpus", "2", str(tmp_path / "script.py")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
+    process = subprocess.Popen([*command, str(tmp_path / "ready")], env=environment, stderr=subprocess.PIPE, text=True)
+    while len(list((tmp_path / "ready").iterdir())) < 2:
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.05)
+    for _ in range(times):
+        process.terminate()
+        time.sleep(0.3)
+    process.wait(60)
+    assert sorted(path.name for path in (tmp_path / "ready").glob("*.saved")) == ["0.saved", "1.saved"]
+    said = process.communicate()[1]
+    assert process.returncode == EXIT_RETRY and "Traceback" not in said, said
+
+
+WARNED = """
+import os, sys
+
+class Warning:
+    \"""The scheduler's signal comes while torch is imported.\"""
+
+    def find_spec(self, name, path=None, target=None):
+        if name == "torch":
+            os.kill(os.getpid(), int(sys.argv[1]))
+
+sys.meta_path.insert(0, Warning())
+"""
+ARGUMENTS = "--name x --recipe {} --tokenizer x --sources x=x --checkpoints x --output x"
+PRETRAIN = f"import pretrain; pretrain.main({ARGUMENTS.split()})"
+
+
+@pytest.mark.parametrize(
+    ("code", "number"),
+    [
+        (PRETRAIN, signal.SIGTERM),
+        (PRETRAIN, signal.SIGUSR1),
+        ("from linkbert.cluster import torchrun; torchrun()", signal.SIGTERM),
+    ],
+)
+def test_a_job_that_is_warned_before_it_began_can_begin_later(code, number):
+    places = os.pathsep.join(str(ROOT / name) for name in ("workflow", "scripts"))
+    command = [sys.executable, "-c", WARNED + code, str(int(number))]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": places}, capture_output=True, text=True)
+    assert done.returncode == EXIT_RETRY and "before the work began" in done.stderr, done.stderr
+
+
 def test_a_step_runs_once_on_every_node_with_its_share_of_the_gpus(slurm, script, tmp_path):
     slurm("scontrol", 'case "$2" in hostnames) echo n1;; node) echo NodeName=n1 NodeAddr=10.0.0.1;; esac')
     slurm("squeue", "echo 'n[1-2]'")

@@ -1,9 +1,11 @@
 """Definitions, cells and their judgement."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from linkbert.errors import UserError
 from linkbert.evidence.bootstrap import Sample
@@ -11,6 +13,7 @@ from linkbert.evidence.record import Evidence
 from linkbert.evidence.statistics import Statistics
 from linkbert.tables.cells import build, cells_by_key, judge
 from linkbert.tables.definition import Tolerance, members, read_definition
+from linkbert.tables.layout import legend
 from linkbert.tables.published import Published
 from linkbert.tables.scores import load_scores
 
@@ -118,6 +121,45 @@ def test_incomparable_numbers_are_not_judged(tmp_path):
     ):
         cell = cells(loaded, numbers, **changes)["small", "one"]
         assert (cell["mark"], cell["difference"], cell["published"]["value"]) == ("not comparable", None, 60)
+
+
+def test_a_mean_is_comparable_only_if_all_its_members_are_and_names_the_others(tmp_path):
+    loaded, numbers = runs(tmp_path, small__one=[60], small__two=[80]), published(small__one=60, small__mean=70)
+    one, two, mean = TABLE["columns"]
+    unlike = {**one, "comparable": False, "reason": "drawn by seed"}
+    nested = {**mean, "mean": [["one"], ["two"]]}
+    for columns in ([unlike, two, mean], [mean, unlike, two], [unlike, two, nested]):
+        found = cells(loaded, numbers, columns=columns)
+        assert found["small", "one"]["reason"] == "drawn by seed"
+        cell = found["small", "mean"]
+        assert (cell["mark"], cell["difference"], cell["comparable"]) == ("not comparable", None, False)
+        assert (cell["mean"], cell["reason"]) == (70, "the mean holds One")
+        assert found["small", "two"]["comparable"]
+    assert cells(loaded, numbers)["small", "mean"]["mark"] == "matches"
+    # A member whose metric is another one, for this model alone.
+    numbers["qa", "small", "two"] = Published("accuracy", 80.0, "80.0", "Table 0")
+    assert cells(loaded, numbers)["small", "mean"]["reason"] == "the mean holds Two"
+    assert cells(loaded, numbers)["large", "mean"]["comparable"]
+
+
+def test_the_legend_gives_the_reasons_of_columns_and_leaves_a_whole_tables_to_its_note(tmp_path):
+    loaded, numbers = runs(tmp_path, small__one=[60], small__two=[80]), published(small__one=60, small__mean=70)
+    columns = [{**TABLE["columns"][0], "comparable": False, "reason": "drawn by seed"}, *TABLE["columns"][1:]]
+    said = legend(build(read_definition({**TABLE, "columns": columns}), loaded, numbers))
+    assert "One, not comparable: drawn by seed." in said and "Mean, not comparable: the mean holds One." in said
+    other = legend(build(read_definition({**TABLE, "columns": columns, "comparable": False}), loaded, numbers))
+    assert not any(", not comparable:" in sentence for sentence in other)
+
+
+def test_every_declared_column_that_is_not_comparable_says_why():
+    path = Path(__file__).resolve().parents[2] / "config" / "tables.yaml"
+    columns = [
+        column
+        for table in yaml.safe_load(path.read_text(encoding="utf-8"))["tables"].values()
+        for column in table["columns"]
+    ]
+    assert all(column.get("reason") for column in columns if not column.get("comparable", True))
+    assert all("\n" not in column.get("reason", "") for column in columns)
 
 
 def test_other_metric_is_not_comparable(tmp_path):

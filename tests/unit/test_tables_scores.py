@@ -6,10 +6,13 @@ import statistics
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from linkbert.declarations import read_table
 from linkbert.errors import UserError
+from linkbert.tables.definition import read_definition
 from linkbert.tables.scores import Estimate, average, load_scores, mean_of, select
 
 
@@ -135,6 +138,52 @@ def test_mean_over_different_seeds_is_that_of_the_printed_cells():
 
 def test_mean_with_a_missing_member_is_missing():
     assert mean_of(("a", "b"), {"a": average({0: 10.0})}) is None
+
+
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+# Table 7 of the paper, by its six kinds of task: PubmedBERT base, BioLinkBERT base, BioLinkBERT large.
+TABLE_7 = {
+    "ner": {
+        "bc5_chem": (93.33, 93.75, 94.04),
+        "bc5_disease": (85.62, 86.10, 86.39),
+        "ncbi_disease": (87.82, 88.18, 88.76),
+        "bc2gm": (84.52, 84.90, 85.18),
+        "jnlpba": (80.06, 79.03, 80.06),
+    },
+    "pico": {"ebm_pico": (73.38, 73.97, 74.19)},
+    "relation": {"chemprot": (77.24, 77.57, 79.98), "ddi": (82.36, 82.72, 83.35), "gad": (82.34, 84.39, 84.90)},
+    "similarity": {"biosses": (92.30, 93.25, 93.63)},
+    "document": {"hoc": (82.32, 84.35, 84.87)},
+    "qa": {"pubmedqa": (55.84, 70.20, 72.18), "bioasq": (87.56, 91.43, 94.82)},
+}
+
+
+def declared_mean(table, column):
+    """The mean that a column of ``config/tables.yaml`` declares, as the table has it."""
+    definition = yaml.safe_load((CONFIG / "tables.yaml").read_text(encoding="utf-8"))["tables"][table]
+    parts = {
+        part: [{"title": next(iter(line.values())), **line} for line in definition[part]]
+        for part in ("rows", "columns")
+    }
+    columns = read_definition({"table": table, **definition, **parts}).columns
+    return next(one.mean for one in columns if one.id == column)
+
+
+@pytest.mark.parametrize(("model", "printed"), [(0, 81.10), (1, 83.39), (2, 84.30)])
+def test_the_declared_blurb_score_of_the_papers_cells_is_the_papers(model, printed):
+    cells = {task: average({0: row[model]}) for kind in TABLE_7.values() for task, row in kind.items()}
+    assert round(mean_of(declared_mean("table7_blurb", "blurb"), cells).mean, 2) == printed
+
+
+def test_the_declared_means_are_those_of_the_benchmarks():
+    types = {row["task"]: row["type"] for _, row in read_table(CONFIG / "tasks.tsv") if row["suite"] == "blurb"}
+    assert types == {task: kind for kind, tasks in TABLE_7.items() for task in tasks}
+    assert declared_mean("table7_blurb", "blurb") == tuple(tuple(tasks) for tasks in TABLE_7.values())
+    suites = {name: [] for name in ("mrqa", "glue")}
+    for _, row in read_table(CONFIG / "tasks.tsv"):
+        suites.get(row["suite"], []).append(row["task"])
+    assert declared_mean("table1_mrqa", "average") == tuple(suites["mrqa"])
+    assert declared_mean("table2_glue", "glue") == tuple(suites["glue"])
 
 
 def test_repeated_file_counts_once_and_a_contradiction_is_refused(tmp_path):

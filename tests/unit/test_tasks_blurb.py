@@ -45,7 +45,9 @@ PICO = "-DOCSTART- (1)\n\nAdults NN O I-PAR\nslept NN O O\n. NN O O\n\nWell NN O
 
 
 def test_ebm_nlp_counts_words_and_divides_by_abstract(tmp_path):
-    dev = "".join(PICO.replace("(1)", f"({n})").replace("Adults", f"Adults{n}") for n in range(5))
+    dev = "".join(
+        PICO.replace("(1)", f"({n})").replace("Adults", f"Adults{n}").replace("Well", f"Well{n}") for n in range(5)
+    )
     files = write(tmp_path / "pico", {"dev.txt": dev, "test.txt": PICO})
     options = {"divide": {"dev": {"train": 4, "dev": 1}}, "expected": {"test_words": 2}}
     meta = prepare("p", "ebm_nlp", files, options, 0, tmp_path / "out")
@@ -72,7 +74,8 @@ def chemprot_part(part, order="{part}_{table}"):
         ("T9", "GENE-Y", 3, "misplaced"),
     ]
     entities = "".join(f"77\t{name}\t{kind}\t{at}\t{at + len(word)}\t{word}\n" for name, kind, at, word in mentions)
-    relations = [("CPR:4", "T1", "T2"), ("CPR:10", "T3", "T4"), ("CPR:3", "T5", "T7"), ("CPR:9", "T8", "T4")]
+    first = {"training": "CPR:6", "development": "CPR:5"}.get(part, "CPR:4")  # equal splits would be refused
+    relations = [(first, "T1", "T2"), ("CPR:10", "T3", "T4"), ("CPR:3", "T5", "T7"), ("CPR:9", "T8", "T4")]
     relations += [("CPR:2", "T6", "T7"), ("CPR:5", "T6", "T7")]
     lines = "".join(f"77\t{label}\tY \tX\tArg1:{one}\tArg2:{two}\n" for label, one, two in relations)
     tables = {"abstracts": f"77\t{TITLE}\t{ABSTRACT}\n", "entities": entities, "relations": lines}
@@ -148,10 +151,16 @@ def test_ddi_pairs_labels_and_parts(tmp_path):
     assert [meta["counts"][split] for split in SPLITS] == [51, 9, 2]  # 17 : 3 documents, as 624 : 90
     documents = [{name.split(".s")[0] for name in names} for names in ids(tmp_path / "out").values()]
     assert not documents[0] & documents[1]
-    (tmp_path / "lists.json").write_text(json.dumps({"train": ["M.d0"], "dev": ["M.d1", "M.d99"]}))
+    # The publisher's own test documents may stand in the lists; a training document among them may not.
+    lists = {"train": ["M.d0", "M.d2"], "dev": ["M.d1", "M.d99"], "test": ["T.d0"]}
+    (tmp_path / "lists.json").write_text(json.dumps(lists))
     meta = prepare("d", "ddi", archive | {"split": tmp_path / "lists.json"}, {}, 0, tmp_path / "own")
-    assert [meta["counts"][split] for split in SPLITS] == [3, 3, 2]
-    assert "the index file lists 1 of 3 units that the data do not hold" in meta["warnings"]
+    assert [meta["counts"][split] for split in SPLITS] == [6, 3, 2]
+    assert meta["dropped"] == {"train.not_in_index_file": 51, "test.broken_row": 1}
+    assert "the index file lists 1 of 4 units that the data do not hold" in meta["warnings"]
+    (tmp_path / "lists.json").write_text(json.dumps(lists | {"test": ["T.d0", "M.d3", "M.d4"]}))
+    with pytest.raises(UserError, match=r"2 units are listed as 'test', such as 'M.d3', .* divides into train and dev"):
+        prepare("d", "ddi", archive | {"split": tmp_path / "lists.json"}, {}, 0, tmp_path / "x")
     write(tmp_path / "ddi", {"DDI/Train/MedLine/3.xml": "<document><sentence>"})
     with pytest.raises(UserError, match=r"Train/MedLine/3.xml: not valid XML"):
         prepare("d", "ddi", archive, {}, 0, tmp_path / "x")
@@ -257,6 +266,31 @@ def test_hoc_takes_blurbs_lists(tmp_path):
     assert meta["split"] == "1295 : 186 : 371 abstracts, by the index file"
 
 
+@pytest.mark.parametrize("reader", ["hoc", "biosses", "bioasq", "pubmedqa"])
+def test_what_an_index_file_does_not_list_is_counted(tmp_path, reader):
+    questions = {
+        str(n): {"QUESTION": f"Is {n}?", "CONTEXTS": ["One."], "final_decision": "yes"} for n in range(101, 131)
+    }
+    test_ids = {str(n): "yes" for n in range(121, 131)}
+    pubmedqa = {"ori_pqal.json": json.dumps(questions), "test_ground_truth.json": json.dumps(test_ids)}
+    bioasq = {"training7b.json": bioasq_file(*map(str, range(101, 121))), "7B1_golden.json": bioasq_file("t1")}
+    archive, part, units = {
+        "hoc": (lambda: write(tmp_path / "raw", hoc_files(20)), "all", range(100, 120)),
+        "biosses": (lambda: biosses(tmp_path / "raw"), "all", range(1, 11)),
+        "bioasq": (lambda: write(tmp_path / "raw", bioasq), "train", range(101, 121)),
+        "pubmedqa": (lambda: write(tmp_path / "raw", pubmedqa), "train", range(101, 121)),
+    }[reader]
+    names = ("train", "dev", "test") if part == "all" else ("train", "dev")
+    index = tmp_path / "index.json"
+    index.write_text(json.dumps({name: list(units[place : place + 1]) for place, name in enumerate(names)}))
+    meta = prepare("x", reader, archive() | {"split": index}, {}, 0, tmp_path / "out")
+    assert meta["dropped"] == {f"{part}.not_in_index_file": len(units) - len(names)}
+    assert [meta["counts"][name] for name in names] == [1] * len(names)
+    index.write_text(json.dumps({"train": list(units), "validation": []}))
+    with pytest.raises(UserError, match=r"index.json: unknown split 'validation'. Known: dev, test, train"):
+        prepare("x", reader, archive() | {"split": index}, {}, 0, tmp_path / "out")
+
+
 def test_pubmedqa_takes_the_publishers_test_questions(tmp_path):
     questions = {
         str(n): {"QUESTION": f"Is {n}?", "CONTEXTS": ["One.", "Two."], "LONG_ANSWER": "It is.", "final_decision": "yes"}
@@ -297,8 +331,16 @@ def test_bioasq_reads_yes_and_no_and_never_trains_on_test(tmp_path):
     assert read_examples(tmp_path / "out", "test") == [
         {"id": "t1", "text_a": "Is t1?", "text_b": "First line. Second.", "label": "no"}
     ]
+    # A dev set of an earlier year lies in the training file too.
+    options = {"train": ["*.json"], "dev": ["7B1*"], "test": ["7B3*"]}
+    write(tmp_path / "b", {"sub/7B3_golden.json": bioasq_file("a3", "a4"), "6B1_golden.json": bioasq_file("a5")})
+    meta = prepare("b", "bioasq", archive, options, 0, tmp_path / "dev")
+    found = {split: set(names) for split, names in ids(tmp_path / "dev").items()}
+    assert (found["dev"], found["test"]) == ({"t1"}, {"a3", "a4"})
+    assert not found["train"] & (found["dev"] | found["test"])
+    assert (meta["dropped"]["train.also_in_test"], meta["dropped"]["train.also_in_dev"]) == (4, 2)
     options = {"train": ["training*.json"], "dev": ["7B1*"], "test": ["7B1*"]}
     with pytest.raises(UserError, match="split 'dev' has no examples"):
         prepare("b", "bioasq", archive, options, 0, tmp_path / "x")
-    with pytest.raises(UserError, match=r"no file matches 8B\*.json \(test\). It holds: 7B2_golden.json"):
+    with pytest.raises(UserError, match=r"no file matches 8B\*.json \(test\). It holds: .*7B2_golden.json"):
         prepare("b", "bioasq", archive, {"test": ["8B*.json"]}, 0, tmp_path / "x")

@@ -27,6 +27,10 @@ def medqa(tmp_path):
     return path
 
 
+def counts(meta):
+    return [meta["counts"][split] for split in ("train", "dev", "test")]
+
+
 def csv_rows(*letters):
     return "".join(f'"A man, 40, says ""ah"".\nWhat is it?",flu,gout,"a, b",none,{letter}\n' for letter in letters)
 
@@ -37,7 +41,7 @@ def mmlu(tmp_path):
         file = tmp_path / "data" / split / f"professional_medicine_{split}.csv"
         file.parent.mkdir(parents=True)
         file.write_text(csv_rows(*letters) + ("too,few,cells\n" if split == "test" else ""), newline="")
-        (file.parent / f"anatomy_{split}.csv").write_text("q,1,2,3,4,B\n")
+        (file.parent / f"anatomy_{split}.csv").write_text(f"{split}?,1,2,3,4,B\n")
     with tarfile.open(tmp_path / "data.tar", "w") as archive:
         archive.add(tmp_path / "data", "data")
     return tmp_path / "data.tar"
@@ -45,7 +49,8 @@ def mmlu(tmp_path):
 
 def test_medqa_reads_four_options_in_the_order_of_their_letters(tmp_path, medqa):
     meta = prepare("m", "medqa", {"archive": medqa}, {}, 0, tmp_path / "out")
-    assert meta["counts"] == {"train": 6, "dev": 3, "test": 4}
+    # The same questions in each split: counted, and kept.
+    assert meta["counts"] == {"train": 6, "dev": 3, "test": 4, "dev_inputs_in_train": 3, "test_inputs_in_train": 4}
     assert read_examples(tmp_path / "out", "dev")[1] == {
         "id": "dev-1",
         "question": "Q1?",
@@ -64,7 +69,8 @@ def test_medqa_counts_what_it_cannot_use(tmp_path):
         medqa_line(3, question=None),
     ]
     (tmp_path / "x.jsonl").write_text("\n".join(lines))
-    roles = dict.fromkeys(("train", "dev", "test"), tmp_path / "x.jsonl")
+    (tmp_path / "train.jsonl").write_text(medqa_line(4))
+    roles = {"train": tmp_path / "train.jsonl"} | dict.fromkeys(("dev", "test"), tmp_path / "x.jsonl")
     meta = prepare("m", "medqa", roles, {}, 0, tmp_path / "out")
     assert meta["counts"]["test"] == 1
     assert meta["dropped"]["test.broken_row"] == 4
@@ -72,7 +78,7 @@ def test_medqa_counts_what_it_cannot_use(tmp_path):
 
 def test_mmlu_takes_train_and_dev_from_medqa_or_its_own(tmp_path, medqa, mmlu):
     meta = prepare("p", "mmlu", {"archive": mmlu, "medqa": medqa}, {}, 0, tmp_path / "out")
-    assert meta["counts"] == {"train": 6, "dev": 3, "test": 3}
+    assert counts(meta) == [6, 3, 3]
     assert meta["dropped"] == {"test.broken_row": 2}
     assert read_examples(tmp_path / "out", "test")[0] == {
         "id": "test-0",
@@ -83,8 +89,8 @@ def test_mmlu_takes_train_and_dev_from_medqa_or_its_own(tmp_path, medqa, mmlu):
     prepare("m", "medqa", {"archive": medqa}, {}, 0, tmp_path / "medqa")
     assert read_examples(tmp_path / "out", "dev") == read_examples(tmp_path / "medqa", "dev")
     meta = prepare("p", "mmlu", {"archive": mmlu}, {}, 0, tmp_path / "own")
-    assert meta["counts"] == {"train": 1, "dev": 2, "test": 3}
+    assert counts(meta) == [1, 2, 3]
     meta = prepare("p", "mmlu", {"archive": mmlu}, {"subject": "anatomy"}, 0, tmp_path / "anatomy")
-    assert meta["counts"] == {"train": 1, "dev": 1, "test": 1}
+    assert counts(meta) == [1, 1, 1]
     with pytest.raises(UserError, match=r"no member named alchemy_dev.csv. It holds: data/dev/anatomy_dev.csv"):
         prepare("p", "mmlu", {"archive": mmlu}, {"subject": "alchemy"}, 0, tmp_path / "x")

@@ -28,8 +28,11 @@ def mirror(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def plan(request):
-    return Plan(load_configuration(request.config.rootpath / name for name in CONFIGURATION), request.config.rootpath)
+def plans(request):
+    """The paper's plan, and the one that reads the authors' archive instead."""
+    root = request.config.rootpath
+    more = ((), ("config/authors.yaml",))
+    return [Plan(load_configuration(root / name for name in (*CONFIGURATION, *names)), root) for names in more]
 
 
 def damaged_json(random, value):
@@ -54,7 +57,7 @@ def damaged_json(random, value):
 
 def damaged_text(random, name, text):
     """Three lines cut, emptied, doubled, lost or with other cells."""
-    if name.endswith(".json"):
+    if name.endswith(".json") and "_hf/" not in name:  # the authors' archive has JSON Lines of that name
         return json.dumps(damaged_json(random, damaged_json(random, json.loads(text))))
     lines = text.split("\n")
     for place in sorted(random.choice(len(lines), min(3, len(lines)), replace=False).tolist(), reverse=True):
@@ -76,8 +79,8 @@ def damaged_text(random, name, text):
     return "\n".join(lines)
 
 
-def damaged(random, name, content):
-    """The content of a file with some of it damaged; archives stay archives."""
+def damaged(random, name, content, part=""):
+    """The content of a file with some of it damaged, in an archive of a part of it; archives stay archives."""
     if name.endswith((".zip", ".docx")):
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = {member: archive.read(member) for member in archive.namelist()}
@@ -89,7 +92,7 @@ def damaged(random, name, content):
         return gzip.compress(text.encode(), mtime=0)
     else:
         return damaged_text(random, name, content.decode()).encode()
-    files = [member for member in members if not member.endswith("/")]
+    files = [member for member in members if not member.endswith("/") and part in member]
     for member in random.choice(files, min(3, len(files)), replace=False).tolist():
         members[member] = damaged(random, member, members[member])
     output = io.BytesIO()
@@ -106,22 +109,31 @@ def damaged(random, name, content):
     return output.getvalue()
 
 
-@pytest.mark.parametrize("reader", [reader for reader in READERS if reader not in ("squad", "jsonl", "hub")])
-def test_damage_is_counted_or_refused(plan, mirror, tmp_path, reader):
-    task = next(task for task, row in plan.tasks.items() if row["reader"] == reader)
+# A task of each reader that has one in these plans, and of the authors' archive one of each kind.
+CASES = [
+    *((reader, "") for reader in READERS if reader not in ("squad", "jsonl", "hub", "authors")),
+    *(("authors", name) for name in ("newsqa", "jnlpba", "ebm_pico", "ddi", "biosses", "hoc", "bioasq", "medqa_usmle")),
+]
+
+
+@pytest.mark.parametrize(("reader", "name"), CASES)
+def test_damage_is_counted_or_refused(plans, mirror, tmp_path, reader, name):
+    rows = ((plan, task, row) for plan in plans for task, row in plan.tasks.items())
+    plan, task = next((plan, task) for plan, task, row in rows if row["reader"] == reader and name in ("", task))
     options = {
         name: value for name, value in json.loads(plan.tasks[task]["options"] or "{}").items() if name != "expected"
     }
-    names = dict(plan.task_files(task))
-    prepare(task, reader, {role: mirror / name for role, name in names.items()}, options, 0, tmp_path / "whole")
+    # A name with a slash is a file of the repository.
+    whole = {role: plan.root / name if "/" in name else mirror / name for role, name in plan.task_files(task)}
+    prepare(task, reader, whole, options, 0, tmp_path / "whole")
     said = 0
     for trial in range(12):
         random = np.random.default_rng([trial, len(reader)])
         files = {}
-        for role, name in names.items():
-            files[role] = tmp_path / str(trial) / name
+        for role, path in whole.items():
+            files[role] = tmp_path / str(trial) / path.name
             files[role].parent.mkdir(exist_ok=True)
-            files[role].write_bytes(damaged(random, name, (mirror / name).read_bytes()))
+            files[role].write_bytes(damaged(random, path.name, path.read_bytes(), options.get("set", "")))
         try:
             meta = prepare(task, reader, files, options, 0, tmp_path / str(trial) / "out")
         except UserError as error:

@@ -35,9 +35,10 @@ FILES = {
     },
     "mnli": {"train.tsv": MNLI, "dev_matched.tsv": MNLI, "dev_mismatched.tsv": MNLI},
     "qnli": {
-        f"{split}.tsv": "index\tquestion\tsentence\tlabel\n0\tWho?\tHe.\tentailment\n" for split in ("train", "dev")
+        f"{split}.tsv": f"index\tquestion\tsentence\tlabel\n0\tWho?\tHe, {split}.\tentailment\n"
+        for split in ("train", "dev")
     },
-    "rte": {f"{split}.tsv": NLI for split in ("train", "dev")},
+    "rte": {"train.tsv": NLI, "dev.tsv": NLI.replace("rain", "hail")},
 }
 
 
@@ -97,9 +98,12 @@ def test_mrpc_takes_the_publishers_file_or_the_unpacked_ones(tmp_path):
     prepare("mrpc", "glue_mrpc", roles, {}, 0, tmp_path / "b")
     assert read_examples(tmp_path / "a", "train") == read_examples(tmp_path / "b", "train")
     for split in ("train", "dev"):
-        (tmp_path / f"{split}.tsv").write_text(PARAPHRASES, encoding="utf-8", newline="")
+        text = PARAPHRASES.replace("Red", "Blue") if split == "dev" else PARAPHRASES
+        (tmp_path / f"{split}.tsv").write_text(text, encoding="utf-8", newline="")
     meta = prepare("mrpc", "glue_mrpc", {s: tmp_path / f"{s}.tsv" for s in ("train", "dev")}, {}, 0, tmp_path / "c")
-    assert meta["counts"] == {"train": 3, "dev": 3, "test": 3}
+    assert [meta["counts"][split] for split in ("train", "dev", "test")] == [3, 3, 3]
+    assert meta["warnings"] == ["dev: 2 of 3 inputs stand in train too"]
+    assert meta["counts"]["test_inputs_in_train"] == 2
 
 
 def test_a_dev_set_alone_is_divided_without_overlap(tmp_path):
@@ -107,8 +111,8 @@ def test_a_dev_set_alone_is_divided_without_overlap(tmp_path):
     (tmp_path / "dev.tsv").write_text("index\tquestion\tsentence\tlabel\n" + rows)
     options = {"divide": {"dev": {"train": 0.6, "dev": 0.2, "test": 0.2}}}
     meta = prepare("qnli", "glue_qnli", {"dev": tmp_path / "dev.tsv"}, options, 0, tmp_path / "out")
-    assert meta["counts"] == {"train": 6, "dev": 2, "test": 2}
-    assert "test_is_dev" not in meta
+    assert [meta["counts"][split] for split in ("train", "dev", "test")] == [6, 2, 2]
+    assert meta["test_is_dev"] is False
     texts = [{e["text_a"] for e in read_examples(tmp_path / "out", split)} for split in ("train", "dev", "test")]
     assert len(set.union(*texts)) == 10
 

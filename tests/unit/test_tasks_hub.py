@@ -66,8 +66,8 @@ def hub(tmp_path_factory) -> Path:
     (root / "medqa").mkdir()
     for split, number in (("train", 16), ("test", 3)):
         options = dict(zip("ABCD", ("one", "two", "three", "four"), strict=True))
-        question = {"question": "What?", "answer": "two", "options": options, "answer_idx": "B"}
-        lines = "".join(json.dumps(question) + "\n" for _ in range(number))
+        question = {"answer": "two", "options": options, "answer_idx": "B"}
+        lines = "".join(json.dumps({"question": f"{split} {n}?", **question}) + "\n" for n in range(number))
         (root / "medqa" / f"phrases_no_exclude_{split}.jsonl").write_text(lines)
     (root / "biosses").mkdir()
     pairs = [{"sentence1": f"a {n}", "sentence2": f"b {n}", "score": n / 25} for n in range(100)]
@@ -94,8 +94,9 @@ def test_each_row_reads_its_repository_like_the_publishers_files(plans, hub, tmp
     assert plan.task_inputs(SimpleNamespace(task=task)) == [f"{plan.results}/hub/{file.removeprefix('hub:')}"]
     options = json.loads(row["options"])
     files = {role: hub / file.removeprefix("hub:")}
-    meta = prepare(task, row["reader"], files, options, 0, tmp_path / "out")
+    meta = prepare(task, row["reader"], files, options, 0, tmp_path / "out", row["kind"], row["metric"])
     assert (meta["kind"], meta["metric"], meta["dropped"]) == (row["kind"], row["metric"], {})
+    assert meta["test_is_dev"] == (task in GLUE)
     assert all(" published" in sentence for sentence in meta["warnings"])  # the invented files are smaller
     published = json.loads(paper.tasks[task]["options"])["expected"]
     if task != "medqa_usmle":  # its dev is drawn from train
@@ -110,3 +111,12 @@ def test_each_row_reads_its_repository_like_the_publishers_files(plans, hub, tmp
     if task in GLUE:
         assert all(text.startswith(f"{task} validation") for example in examples for text in [example["text_a"]])
         assert ("text_b" in examples[0]) == (len(GLUE[task][0]) == 2)
+
+
+def test_a_set_that_is_divided_otherwise_is_not_comparable(plans):
+    comparable = [
+        {column["id"]: column.get("comparable", True) for column in plan.tables["table7_blurb"]["columns"]}
+        for plan in plans
+    ]
+    assert {name for name in comparable[0] if comparable[0][name] != comparable[1][name]} == {"biosses"}
+    assert comparable[0]["biosses"] and not comparable[1]["biosses"]

@@ -12,6 +12,7 @@ from linkbert.tasks.members import (
     find_member,
     is_archive,
     lines_of,
+    lines_of_member,
     member_names,
     open_member,
     read_bytes,
@@ -77,6 +78,29 @@ def test_a_member_is_found_by_the_end_of_its_path(tmp_path, make):
 def test_an_absent_member_is_answered_with_what_is_there(tmp_path):
     with pytest.raises(UserError, match=r"no member named test.tsv. It holds: Set/dev.tsv.gz, Set/in_train.tsv"):
         open_member(as_zip(tmp_path), "test.tsv")
+
+
+@pytest.mark.parametrize("make", [as_folder, as_zip, as_zip_of_zip, as_tar])
+def test_the_lines_of_a_member_are_those_of_its_text(tmp_path, make):
+    path = make(tmp_path)
+    for names in (("train.tsv",), ("original/train.tsv",), ("dev.tsv",), ("absent.tsv", "in_train.tsv")):
+        assert list(lines_of_member(path, *names)) == [line.rstrip("\n") for line in open_member(path, *names)]
+    with pytest.raises(UserError, match=r"no member named test.tsv. It holds: "):
+        lines_of_member(path, "test.tsv")
+
+
+def test_a_member_is_streamed_and_what_is_wrong_with_it_is_named(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("latin.txt", "a\nb\né\n".encode("latin-1"))
+        archive.writestr("spoilt.txt", b"first\n" + 400_000 * b"x" + b"\n")
+    content = (tmp_path / "a.zip").read_bytes()
+    (tmp_path / "a.zip").write_bytes(content.replace(b"xxx\n", b"yyy\n"))
+    with pytest.raises(UserError, match=r"latin.txt: not UTF-8 text"):
+        list(lines_of_member(tmp_path / "a.zip", "latin.txt"))
+    lines = lines_of_member(tmp_path / "a.zip", "spoilt.txt")
+    assert next(lines) == "first"  # before the damage further on is seen
+    with pytest.raises(UserError, match=r"spoilt.txt: the file is damaged or cut short"):
+        list(lines)
 
 
 def test_two_candidates_at_one_depth_are_refused(tmp_path):

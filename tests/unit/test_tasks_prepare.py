@@ -10,7 +10,9 @@ from linkbert.errors import UserError
 from linkbert.files import read_json, read_meta
 from linkbert.tasks import base
 from linkbert.tasks.base import cut_points, load_reader
-from linkbert.tasks.prepare import OPTIONS, prepare, read_examples
+from linkbert.tasks.declared import OPTIONS
+from linkbert.tasks.prepare import prepare, read_examples
+from linkbert.tasks.records import FIELDS
 
 SPLITS = ("train", "dev", "test")
 
@@ -24,8 +26,8 @@ def files(tmp_path):
     return {split: tmp_path / "in" / f"{split}.jsonl" for split in SPLITS}
 
 
-def make(files, output, seed=0, **options):
-    return prepare("mine", "jsonl", files, {"kind": "classification", **options}, seed, output)
+def make(files, output, seed=0, metric="", **options):
+    return prepare("mine", "jsonl", files, {"kind": "classification", **options}, seed, output, metric=metric)
 
 
 def test_equal_work_gives_equal_bytes(tmp_path, files):
@@ -43,7 +45,8 @@ def test_equal_work_gives_equal_bytes(tmp_path, files):
 def test_meta_says_all_that_later_stages_ask(tmp_path, files):
     meta = make(files, tmp_path / "out", expected={"train": 31, "dev": 10})
     assert meta == read_meta(tmp_path / "out", "tasks")
-    assert meta["counts"] == {"train": 30, "dev": 10, "test": 12}
+    assert meta["counts"] == {"train": 30, "dev": 10, "test": 12, "dev_inputs_in_train": 0, "test_inputs_in_train": 0}
+    assert meta["test_is_dev"] is False
     assert (meta["kind"], meta["labels"], meta["metric"]) == ("classification", ["a", "b"], "accuracy")
     assert meta["label_counts"]["dev"] == {"a": 5, "b": 5}
     assert meta["warnings"] == ["train: 30 read, 31 published"]
@@ -51,11 +54,87 @@ def test_meta_says_all_that_later_stages_ask(tmp_path, files):
     assert meta["parameters"]["seed"] == 0
 
 
-def test_the_metric_can_be_chosen(tmp_path, files):
+def test_the_declared_metric_is_what_the_task_is_scored_with(tmp_path, files):
     assert make(files, tmp_path / "a", metric="matthews")["metric"] == "matthews"
     assert make(files, tmp_path / "b", metric="relation_f1:a")["metric"] == "relation_f1:a"
-    with pytest.raises(UserError, match=r"unknown metric 'mathews'.*Did you mean 'matthews'"):
-        make(files, tmp_path / "c", metric="mathews")
+    assert make(files, tmp_path / "c", metric="accuracy_f1:b")["metric"] == "accuracy_f1:b"
+
+
+@pytest.mark.parametrize(
+    ("kind", "metric", "sentence"),
+    [
+        ("", "mathews", r"unknown metric 'mathews'.*Did you mean 'matthews'"),
+        ("", "pearson", r"pearson scores tasks of kind regression, not 'classification'. Known for .*: accuracy, "),
+        ("", "accuracy_f1", r"accuracy_f1 asks for the label '1', which the task does not have. Known: a, b. Name one"),
+        ("", "relation_f1:none", r"relation_f1:none asks for the label 'none'.*Known: a, b"),
+        ("", "accuracy:a", r"the metric accuracy takes no argument, found 'a'"),
+        ("", "group_accuracy", r"mine, dev: 10 of 10 examples have no 'group'"),
+        ("tagging", "entity_f1", r'option, which must be the row\'s: {"kind": "tagging"}. Found: classification'),
+    ],
+)
+def test_a_kind_or_a_metric_that_does_not_fit_is_refused(tmp_path, files, kind, metric, sentence):
+    with pytest.raises(UserError, match=sentence):
+        prepare("mine", "jsonl", files, {"kind": "classification"}, 0, tmp_path / "out", kind, metric)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_readers_own_kind_is_held_against_the_declared_one(tmp_path, files):
+    sentence = r"x: the kind is declared as 'regression', but the reader hoc reads 'multilabel'"
+    with pytest.raises(UserError, match=sentence):
+        prepare("x", "hoc", {"archive": files["dev"]}, {}, 0, tmp_path / "out", "regression", "pearson")
+
+
+def test_inputs_of_dev_and_test_that_stand_in_train_are_counted_and_kept(tmp_path, files):
+    files["dev"].write_text('{"text_a": "TRAIN  3", "label": "b"}\n{"text_a": "own", "label": "a"}\n')
+    meta = make(files, tmp_path / "out")
+    assert (meta["counts"]["dev_inputs_in_train"], meta["counts"]["test_inputs_in_train"]) == (1, 0)
+    assert (meta["counts"]["dev"], meta["warnings"]) == (2, ["dev: 1 of 2 inputs stand in train too"])
+    options = {"divide": {"train": {"train": 3, "dev": 1, "test": 2}}}
+    files["train"].write_text('{"tokens": ["a", "b"], "tags": ["O", "O"]}\n' * 6)
+    tags = prepare("t", "jsonl", {"train": files["train"]}, {"kind": "tagging", **options}, 0, tmp_path / "tags")
+    assert (tags["counts"]["dev_inputs_in_train"], tags["counts"]["test_inputs_in_train"]) == (1, 2)
+
+
+@pytest.mark.parametrize(("one", "other"), [("train", "dev"), ("train", "test"), ("dev", "test")])
+def test_equal_splits_are_refused(tmp_path, files, one, other):
+    files[other].write_text(files[one].read_text())
+    with pytest.raises(UserError, match=f"mine: {one} and {other} are the same [13]0 examples"):
+        make(files, tmp_path / "out")
+
+
+def test_test_is_dev_where_one_file_is_named_for_both(tmp_path, files):
+    meta = make(files | {"test": files["dev"]}, tmp_path / "out")
+    assert meta["test_is_dev"] is True
+    assert len(read_examples(tmp_path / "out", "test")) == meta["counts"]["dev"] == 10
+
+
+def test_dev_is_not_divided_where_it_is_test_too(tmp_path, files):
+    files = {"dev": files["dev"], "test": files["dev"]}
+    with pytest.raises(UserError, match="option divide: test is dev here, so 'dev' cannot be divided by itself"):
+        make(files, tmp_path / "out", divide={"dev": {"train": 0.5, "dev": 0.5}})
+
+
+def test_the_option_divide_cuts_as_readers_do(tmp_path, files):
+    """However small a share is, it gets an example where there is one for each."""
+    options = {"divide": {"train": {"train": 98, "dev": 1, "test": 1}}}
+    meta = make({"train": files["train"]}, tmp_path / "out", **options)
+    assert [meta["counts"][split] for split in SPLITS] == [28, 1, 1]
+    files["train"].write_text("".join(files["train"].read_text().splitlines(keepends=True)[:4]))
+    meta = make({"train": files["train"]}, tmp_path / "few", **options)
+    assert [meta["counts"][split] for split in SPLITS] == [2, 1, 1]
+
+
+def test_no_file_is_read_and_thrown_away(tmp_path, files):
+    lines = (json.dumps({"text_a": f"more {n}", "label": "ab"[n % 2]}) for n in range(9))
+    (tmp_path / "in" / "data.jsonl").write_text("\n".join(lines))
+    more = files | {"data": tmp_path / "in" / "data.jsonl"}
+    with pytest.raises(UserError, match=r"mine: the split 'data' is left over\. Leave its file out, or cut it"):
+        make(more, tmp_path / "out")
+    spans = {"data": [{"title": "t", "paragraphs": []}]}
+    (tmp_path / "in" / "squad.json").write_text(json.dumps(spans))
+    twice = dict.fromkeys(("data", "train", "dev"), tmp_path / "in" / "squad.json")
+    with pytest.raises(UserError, match="s: the file of the role 'train' is not read beside those of: data"):
+        prepare("s", "squad", twice, {"split_by_context": [1, 1, 1]}, 0, tmp_path / "out")
 
 
 def test_limits_are_seeded_keep_order_and_nest(tmp_path, files):
@@ -120,7 +199,7 @@ def test_folders_have_an_identity_of_their_content(tmp_path, files):
     folder = tmp_path / "ner"
     folder.mkdir()
     for name in ("train", "devel", "test"):
-        (folder / f"{name}.tsv").write_text("Flu\tB\n")
+        (folder / f"{name}.tsv").write_text(f"{name}\tB\n")
     first = prepare("n", "ner", {"archive": folder}, {}, 0, tmp_path / "a")["inputs"]
     assert prepare("n", "ner", {"archive": folder}, {}, 0, tmp_path / "a")["inputs"] == first
     (folder / "test.tsv").write_text("Flu\tO\n")
@@ -144,10 +223,11 @@ def test_cut_points(number, sizes, expected):
 
 def test_every_reader_keeps_the_contract():
     for name in base.READERS:
-        read, roles, options = load_reader(name)
-        assert callable(read)
-        assert roles
-        assert not options & OPTIONS
+        reader = load_reader(name)
+        assert callable(reader.read)
+        assert reader.roles
+        assert not reader.options & OPTIONS
+        assert reader.kind in FIELDS or reader.options & {"kind", "set"}  # else an option says it
 
 
 def test_the_command(tmp_path, files, capsys):

@@ -102,7 +102,9 @@ def test_mrqa_bad_lines_are_counted_and_scores_keep_their_questions(mrqa, tmp_pa
     shouted = mrqa_line(91, "It is in ROME now.", ("Rome", 9))
     dev = [wrong, mrqa_line(92, "A b.", ("b", 2)), "{broken", {"context": "no questions"}, shouted]
     files = mrqa | {
-        "train": write_mrqa(tmp_path / "bad.jsonl.gz", [wrong, "{broken", shouted]),
+        "train": write_mrqa(
+            tmp_path / "bad.jsonl.gz", [wrong, "{broken", mrqa_line(93, "He is in ROME.", ("Rome", 9))]
+        ),
         "dev": write_mrqa(tmp_path / "dev2.jsonl.gz", dev),
     }
     meta = prepare("news", "mrqa", files, {}, 0, tmp_path / "out")
@@ -115,6 +117,78 @@ def test_mrqa_bad_lines_are_counted_and_scores_keep_their_questions(mrqa, tmp_pa
     kept = {e["id"]: e for e in splits["dev"] + splits["test"]}
     assert kept.keys() == {"q90", "q91", "q92"}
     assert (kept["q90"]["answers"], kept["q90"]["golds"]) == ([], ["elsewhere"])
+
+
+def test_mrqa_one_bad_question_costs_itself_alone(mrqa, tmp_path):
+    def context(number, *changes):
+        """Four questions on a context; a change is (place, key, value), None as value takes the key away."""
+        line = mrqa_line(number, f"Ada keeps lamp {number}.", ("Ada", 0))
+        questions = [{**line["qas"][0], "qid": f"{number}-{n}"} for n in range(4)]
+        for place, key, value in changes:
+            questions[place] = {name: old for name, old in questions[place].items() if name != key}
+            if value is not None:
+                questions[place][key] = value
+        return {**line, "qas": questions}
+
+    unplaced = (1, "detected_answers", [{"text": "Ada", "char_spans": []}])
+    unread = (2, "detected_answers", [{"text": None, "char_spans": [[0, 2]]}])
+    bad = context(0, unplaced, unread, (3, "question", None))
+    files = {
+        "train": write_mrqa(tmp_path / "t.gz", [bad, context(1)]),
+        "dev": write_mrqa(tmp_path / "d.gz", [bad, context(2), {**bad, "context": None}]),
+    }
+    meta = prepare("n", "mrqa", files, {}, 0, tmp_path / "out")
+    splits = read_all(tmp_path / "out")
+    assert [e["id"] for e in splits["train"]] == ["0-0", *(f"1-{n}" for n in range(4))]
+    kept = {e["id"]: e for e in splits["dev"] + splits["test"]}
+    assert kept.keys() == {"0-0", "0-1", *(f"2-{n}" for n in range(4))}
+    assert (kept["0-1"]["answers"], kept["0-1"]["golds"]) == ([], ["Ada"])  # its gold is read, so it is scored
+    assert (meta["dropped"]["train.broken_row"], meta["dropped"]["dev.broken_row"]) == (2, 2 + 4)
+    assert (meta["dropped"]["train.no_answer_in_context"], meta["dropped"]["train.answer_not_at_offset"]) == (1, 1)
+    files["dev"] = write_mrqa(tmp_path / "d.gz", [context(0, (1, "detected_answers", None)), context(2)])
+    meta = prepare("n", "mrqa", files, {"golds": "answers"}, 0, tmp_path / "answers")
+    assert not [name for name in meta["dropped"] if name.startswith("dev")]
+    assert meta["counts"]["dev"] + meta["counts"]["test"] == 8
+
+
+def test_a_context_that_occurs_twice_is_in_one_split(mrqa, tmp_path):
+    """Twelve contexts, each in two articles or on two lines, as SQuAD-like sets and MRQA have some."""
+    twice = [(n, f"Box {n:02} is in room {n}.") for n in range(12)] * 2
+    paragraphs = [
+        {
+            "context": text,
+            "qas": [{"id": f"{n}", "question": "Where?", "answers": [{"text": "Box", "answer_start": 0}]}],
+        }
+        for n, text in twice
+    ]
+    data = [{"title": "one", "paragraphs": paragraphs[:12]}, {"title": "two", "paragraphs": paragraphs[12:]}]
+    (tmp_path / "s.json").write_text(json.dumps({"data": data}))
+    train = squad_file(tmp_path / "t.json", articles=1)
+    lines = [mrqa_line(number, text, ("Box", 0)) for number, (_, text) in enumerate(twice)]
+    mrqa["dev"] = write_mrqa(tmp_path / "twice.gz", lines)
+    prepare("s", "squad", {"train": train, "dev": tmp_path / "s.json"}, {}, 0, tmp_path / "halves")
+    prepare("s", "squad", {"data": tmp_path / "s.json"}, {"split_by_context": [1, 1, 1]}, 0, tmp_path / "thirds")
+    prepare("m", "mrqa", mrqa, {}, 0, tmp_path / "mrqa")
+    for name in ("halves", "thirds", "mrqa"):
+        contexts = [{e["context"] for e in examples} for examples in read_all(tmp_path / name).values()]
+        assert sum(map(len, contexts)) == len(set.union(*contexts))
+
+
+def test_distractors_avoid_the_answer_although_a_gold_is_empty(tmp_path):
+    """ "" is in every context, so that each would count as holding the answer."""
+    spans = [
+        {"question": "Who?", "context": f"{'Ada' if n < 20 else 'Bo'} {n}.", "golds": ["Ada", ""]} for n in range(30)
+    ]
+    for span in spans:
+        span |= {"answers": [{"text": span["context"].split()[0], "start": 0}]}
+    for split, few in (("train", spans), ("dev", spans[1:]), ("test", spans[2:])):
+        (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(span) + "\n" for span in few))
+    files = {split: tmp_path / f"{split}.jsonl" for split in SPLITS}
+    meta = prepare("s", "jsonl", files, {"kind": "span", "distractors": [1]}, 0, tmp_path / "out")
+    assert not [sentence for sentence in meta["warnings"] if "hold the answer" in sentence]
+    for example in read_examples(tmp_path / "out", "train"):
+        assert "Bo" in example["context"]  # each has a distractor without the answer's words, or is about Bo
+    assert meta["dropped"]["train.empty_gold_answer"] == 30
 
 
 def squad_file(path, articles, contexts=3, questions=2):
@@ -206,7 +280,7 @@ def test_distractors_that_cannot_avoid_the_answer_are_named(tmp_path):
     lines = [mrqa_line(n, f"a house {n}", ("a", 0)) for n in range(8)]
     files = {role: write_mrqa(tmp_path / f"{role}.gz", lines) for role in ("train", "dev")}
     meta = prepare("s", "mrqa", files, {"distractors": [1]}, 0, tmp_path / "out")
-    assert meta["warnings"][0].startswith("train: 8 distractors hold the answer's words")
+    assert "train: 8 distractors hold the answer's words: too few contexts do not" in meta["warnings"]
     with pytest.raises(UserError, match="too few for 9 distractors"):
         prepare("s", "mrqa", files, {"distractors": [9]}, 0, tmp_path / "out2")
     with pytest.raises(UserError, match="must list whole numbers"):

@@ -84,6 +84,18 @@ def test_every_table_is_a_target_and_plans_its_models_and_no_others(snakemake, t
     assert planned(done.stdout)["make_table"] == 1
 
 
+@pytest.mark.slow
+def test_every_table_is_planned_from_the_authors_files(snakemake):
+    done = snakemake("tables", "-n", "--configfile", "config/demo.yaml", "config/authors.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    jobs = planned(done.stdout)
+    assert jobs["make_table"] == 9 and jobs["prepare_task"] == 34
+    inputs = re.findall(r"^    input: (.*)\n    output: results/demo/tasks/(\w+)$", done.stdout, re.M)
+    assert len(inputs) == 34
+    archive = {task for files, task in inputs if files == "results/demo/downloads/linkbert-data.zip"}
+    assert len(archive) == 34 - 8 and {"hoc", "ebm_pico", "squad_10pct"} <= archive  # GLUE is not in it
+
+
 HEADER = "task\tsuite\tkind\treader\tfiles\tmetric\ttype\ttuned_on\toptions\tlength\ttitle\n"
 BROKEN = {
     "kind": "mine\tglue\tclassificaton\tglue_rte\tarchive=glue-RTE.zip\taccuracy\t\t\t{}\t128\tMine\n",

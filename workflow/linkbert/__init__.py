@@ -16,7 +16,7 @@ STAGE = {
     "graph": 2,
     "instances": 2,
     "pretrain": 3,
-    "tasks": 1,
+    "tasks": 2,
     "finetune": 2,
     "tables": 3,
 }

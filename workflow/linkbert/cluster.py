@@ -66,18 +66,38 @@ def leave_when_warned(worth_it: Callable[[], bool]) -> None:
     signal.signal(signal.SIGUSR1, leave)
 
 
+def leave_before_it_begins(*numbers: int) -> None:
+    """Until something else listens to these signals, they end this process with `EXIT_RETRY`: nothing is begun yet."""
+
+    def leave(number: int, frame: Any) -> None:
+        os.write(2, b"asked to stop before the work began; start it again\n")
+        os._exit(EXIT_RETRY)  # an exception could be caught by the module that is just being imported
+
+    for number in numbers:
+        signal.signal(number, leave)
+
+
 def torchrun() -> None:
-    """torchrun with this process' arguments, but with the exit status of the process that failed first."""
+    """torchrun with this process' arguments, but with the exit status of the process that failed first.
+
+    At SIGTERM, which torchrun hands on to the processes and waits for them, the status is `EXIT_RETRY`.
+    """
     # The warning before a time limit is for the processes that train; it must not end the one that watches them.
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    leave_before_it_begins(signal.SIGTERM)
     os.environ.setdefault("PET_NODE_RANK", os.environ.get("SLURM_NODEID", "0"))  # --node-rank, for several nodes
     from torch.distributed import run
+    from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     try:
         run.main()
     except ChildFailedError as error:
-        sys.exit(error.get_first_failure()[1].exitcode)
+        status = error.get_first_failure()[1].exitcode
+        sys.exit(status if status >= 0 else 128 - status)  # ended by a signal: as a shell says it
+    except SignalException as error:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a further one changes nothing
+        sys.exit(EXIT_RETRY if error.sigval == signal.SIGTERM else 128 + error.sigval)
 
 
 def orphans(folder: Path) -> list[str]:

@@ -32,9 +32,9 @@ class CorpusReports:
 
     def tasks(self, wildcards: Wildcards) -> list[str]:
         """The tasks of the tables, those of the same files once."""
-        plan, chosen = self.plan, dict[tuple[str, str], str]()
+        plan, chosen = self.plan, dict[tuple[str, ...], str]()
         wanted = {task for definition in plan.tables.values() for task in table_tasks(definition)}
-        for task, row in plan.tasks.items():
+        for task in plan.tasks:
             if task in wanted:
-                chosen.setdefault((row["reader"], row["files"]), task)
+                chosen.setdefault(plan.data_of(task), task)
         return [f"{plan.results}/tasks/{task}" for task in chosen.values()]

@@ -18,6 +18,8 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from linkbert.errors import UserError, unknown
+from linkbert.files import sha256_of
+from linkbert.recipes import read_row
 
 Row = dict[str, Any]
 TABLES = ("downloads", "hub", "corpora", "tokenizers", "samplings", "models", "tasks")
@@ -120,11 +122,11 @@ class Declarations:
     def __init__(self, config: Mapping[str, Any], root: Path):
         check("config", dict(config), load_schema("config"))
         self.config, self.root = config, root
-        # A configuration that builds on another one takes a table away by setting it to null.
-        self.tables: dict[str, Any] = {name: table for name, table in config["tables"].items() if table}
-        known_overrides = set(config.get("overrides", {})) - {*TABLES, "recipes"}
-        if known_overrides:
-            raise unknown("config: overrides", "table", known_overrides.pop(), (*TABLES, "recipes"))
+        known = (*TABLES, "recipes", "tables")
+        for name in config.get("overrides", {}):
+            if name not in known:
+                raise unknown("config: overrides", "table", name, known)
+        self.tables: dict[str, Any] = self._tables()
         for table in TABLES:
             setattr(self, table, self._load(table))
         self.recipes: list[Row] = list(self._rows("recipes"))
@@ -138,6 +140,21 @@ class Declarations:
     models: dict[str, Row]
     tasks: dict[str, Row]
 
+    def _tables(self) -> dict[str, Any]:
+        """The definitions of the tables; ``overrides.tables`` replaces keys of single columns: table, column, key."""
+        # A configuration that builds on another one takes a table away by setting it to null.
+        tables = {name: dict(table) for name, table in self.config["tables"].items() if table}
+        for name, columns in self.config.get("overrides", {}).get("tables", {}).items():
+            if name not in self.config["tables"]:
+                raise unknown("config: overrides.tables", "table", name, self.config["tables"])
+            if name in tables:
+                ids = [column["id"] for column in tables[name]["columns"]]
+                for column in columns:
+                    if column not in ids:
+                        raise unknown(f"config: overrides.tables.{name}", "column", column, ids)
+                tables[name]["columns"] = [{**one, **columns.get(one["id"], {})} for one in tables[name]["columns"]]
+        return tables
+
     def _rows(self, table: str) -> Iterator[Row]:
         schema = load_schema(table)
         overrides = {name: dict(cells) for name, cells in self.config.get("overrides", {}).get(table, {}).items()}
@@ -150,6 +167,8 @@ class Declarations:
                     used.add(key)
                     row.update({column: str(cell) for column, cell in overrides[key].items()})
                 check(f"{path}, line {number} ({key})", row, schema)
+                if table == "recipes":
+                    read_row(f"{path}, line {number}", row)
                 yield row
         for name in overrides.keys() - used:
             raise UserError(f"config: overrides.{table}.{name}: no row of {paths} has this name.")
@@ -189,14 +208,12 @@ class Declarations:
             self._check_model(f"models.tsv ({model})", row)
         for task, row in self.tasks.items():
             for _, file in self.task_files(task):
+                if "/" in file:
+                    continue
                 table, name = ("hub", file.removeprefix("hub:")) if file.startswith("hub:") else ("downloads", file)
                 self._require(f"tasks.tsv ({task})", table, name)
-            kind = _json_cell(f"tasks.tsv ({task})", row["options"]).get("kind")
-            if row["reader"] in ("jsonl", "hub") and kind != row["kind"]:
-                raise UserError(
-                    f"tasks.tsv ({task}): the reader {row['reader']} is told the kind of its data by an option, which "
-                    f'must be the row\'s: {{"kind": "{row["kind"]}"}}. Found: {row["options"] or "no options"}.'
-                )
+            self.own_files(task)
+            _json_cell(f"tasks.tsv ({task})", row["options"])
             if row["tuned_on"]:
                 self._require(f"tasks.tsv ({task})", "tasks", row["tuned_on"])
         for table, definition in self.tables.items():
@@ -225,9 +242,32 @@ class Declarations:
             raise UserError(f"{where}: a pretrained model needs at least one corpus in the column 'corpora'.")
 
     def task_files(self, task: str) -> list[tuple[str, str]]:
-        """The (role, file name) pairs of a task, e.g. ("train", "squad-train.jsonl.gz") or ("data", "hub:glue")."""
+        """The (role, file name) pairs of a task, e.g. ("train", "squad-train.jsonl.gz") or ("data", "hub:glue").
+
+        A name with a slash is a file of the repository: ("split", "config/splits/biosses.json").
+        """
         pairs = [part.strip().partition("=") for part in self.tasks[task]["files"].split(";") if part.strip()]
         return [(role, file) for role, _, file in pairs]
+
+    def own_files(self, task: str) -> dict[str, str]:
+        """The files of the repository that a task reads, and the SHA-256 of each; a UserError where one is absent."""
+        own = [file for _, file in self.task_files(task) if "/" in file]
+        for file in own:
+            if not (self.root / file).is_file():
+                raise UserError(f"tasks.tsv ({task}): no file '{file}'. A name with a slash is one of the repository.")
+        return {file: sha256_of(self.root / file) for file in own}
+
+    def task_settings(self, task: str) -> dict[str, Any]:
+        """What a task's examples and scores depend on; with published counts they are only compared."""
+        row = self.tasks[task]
+        settings = {key: row[key] for key in ("kind", "reader", "files", "metric")}
+        options = {name: value for name, value in options_of(row).items() if name != "expected"}
+        return settings | {"options": options, "seed": self.config["seed"], "own_files": self.own_files(task)}
+
+    def data_of(self, task: str) -> tuple[str, ...]:
+        """What a task reads: equal for two tasks that read the same set of the same files."""
+        row, options = self.tasks[task], options_of(self.tasks[task])
+        return row["reader"], row["files"], *(str(options.get(name, "")) for name in ("set", "config"))
 
 
 def table_tasks(definition: Mapping[str, Any]) -> list[str]:

@@ -39,7 +39,12 @@ def count(number: float) -> str:
 
 class Progress:
     """Counts done units and reports rate and time to go: every second on a terminal, in a log every `every` seconds at
-    first and ever more rarely, so that the log of a week can be read."""
+    first and ever more rarely, so that the log of a week can be read.
+
+    Args:
+        total: units when all is done; None where that is not known.
+        budget: seconds that all of the work takes, where time ends it and no number of units.
+    """
 
     def __init__(
         self,
@@ -49,18 +54,21 @@ class Progress:
         every: float = 15.0,
         stream: TextIO | None = None,
         silent: bool = False,
+        budget: float | None = None,
     ):
-        self.title, self.total, self.unit = title, total, unit
+        self.title, self.total, self.unit, self.budget = title, total, unit, budget
         self.stream, self.silent = stream or sys.stderr, silent
         self.terminal = self.stream.isatty()
         self.every = 1.0 if self.terminal else every
         self.done, self.start = 0, time.monotonic()
-        self.first = 0  # units that were already done when this process began, e.g. after a resume
+        # Units that were already done, and seconds spent, when this process began, e.g. after a resume.
+        self.first, self.spent = 0, 0.0
         self.last = self.start
 
-    def resume_at(self, done: int) -> None:
-        """Say that `done` units were finished by an earlier process; the rate counts only new ones."""
+    def resume_at(self, done: int, seconds: float = 0.0) -> None:
+        """Say that `done` units were finished by an earlier process in so much time; the rate counts only new ones."""
         self.done = self.first = done
+        self.spent = seconds
 
     def update(self, units: int = 1, note: str = "") -> None:
         """Count finished units; print when it is time to."""
@@ -80,14 +88,18 @@ class Progress:
             return
         seconds = max(time.monotonic() - self.start, 1e-9)
         rate = (self.done - self.first) / seconds
-        line = f"{self.title}: {count(self.done)}"
+        share = left = None
         if self.total:
-            line += f" of {count(self.total)} {self.unit} ({100 * self.done / self.total:.0f} %)"
-        else:
-            line += f" {self.unit}"
+            share = self.done / self.total
+            left = max(self.total - self.done, 0) / rate if rate > 0 else None
+        elif self.budget:
+            left = max(self.budget - self.spent - seconds, 0)
+            share = 1 - left / self.budget
+        of = f" of {count(self.total)}" if self.total else ""
+        line = f"{self.title}: {count(self.done)}{of} {self.unit}"
+        line += "" if share is None else f" ({100 * share:.0f} %)"
         line += f", {count(rate)} {self.unit}/s, {duration(seconds)}"
-        if self.total and rate > 0 and self.done < self.total:
-            line += f", {duration((self.total - self.done) / rate)} to go"
+        line += f", {duration(left)} to go" if left else ""
         if note:
             line += f" | {note}"
         self.stream.write(line + ("\033[K" if self.terminal else "") + end)

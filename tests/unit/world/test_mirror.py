@@ -32,6 +32,7 @@ FILES = {
     "blurb-HoC.tar.gz",
     "medqa-usmle.zip",
     "mmlu-data.tar",
+    "linkbert-data.zip",
     "README.md",
     "SHA256SUMS",
 }

@@ -7,10 +7,10 @@ from typing import Any
 
 from linkbert.errors import UserError, unknown
 from linkbert.files import fingerprint
+from linkbert.recipes import LENGTH, check_point
 
 # Section 5 and appendix B of the paper: 384 for extractive QA; 512 otherwise, where the recipe does not say.
 LENGTHS = {"span": 384}
-LENGTH = 512
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Recipe:
     batch_size: int  # examples of one optimizer step; windows for spans, questions for choices
     epochs: float  # passes over the training data
     length: int  # longest input in tokens, special tokens included
-    warmup: float = 0  # below 1 a share of all steps, else a number of steps
+    warmup: float = 0  # below 1 a share of all steps, from 1 on a number of steps: 1 is one step
     weight_decay: float = 0.0  # of matrices; biases and layer norms never decay
     betas: tuple[float, float] = (0.9, 0.999)
     epsilon: float = 1e-8
@@ -92,12 +92,5 @@ def recipe_of(where: str, settings: Mapping[str, Any], kind: str) -> Recipe:
         raise UserError(
             f"{where}: {key} is {value!r}; it must be {'two numbers' if key == 'betas' else 'a number'}."
         ) from None
-    for key in ("learning_rate", "batch_size", "epochs", "clip", "n_best", "max_answer_length", "epsilon"):
-        if not values.get(key, 1) > 0:
-            raise UserError(f"{where}: {key} is {values[key]}; it must be above 0.")
-    for key in ("warmup", "weight_decay", "stride"):
-        if not values.get(key, 0) >= 0:
-            raise UserError(f"{where}: {key} is {values[key]}; it must not be below 0.")
-    if values["length"] < 8:
-        raise UserError(f"{where}: length is {values['length']}; an input needs at least 8 tokens.")
+    check_point(where, values)
     return Recipe(**values)

@@ -48,8 +48,8 @@ class Task:
 
     @cached_property
     def fingerprint(self) -> str:
-        """The identity of the task: a hash of its ``meta.json``."""
-        return fingerprint(self.meta)
+        """The identity of the task: a hash of its ``meta.json``, but for what only compares it with published counts."""
+        return fingerprint({key: value for key, value in self.meta.items() if key not in ("published", "warnings")})
 
     def _said(self, key: str) -> Any:
         value = self.meta.get(key, self.meta.get("parameters", {}).get(key))

@@ -1,6 +1,5 @@
-"""Metrics, equal to the official scorers: `score` for a task, `macro_average` for a benchmark (BLURB, GLUE, MRQA)."""
+"""Metrics of a task, equal to the official scorers; averages over tasks are `tables.scores.mean_of`."""
 
-from linkbert.metrics.aggregate import macro_average
-from linkbert.metrics.score import METRICS, score
+from linkbert.metrics.score import METRICS, check_metric, score
 
-__all__ = ["METRICS", "macro_average", "score"]
+__all__ = ["METRICS", "check_metric", "score"]

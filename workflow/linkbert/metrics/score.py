@@ -17,7 +17,8 @@ the end of the gold range that lies farther away, all tags are O.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
@@ -29,15 +30,28 @@ Predictions = Mapping[str, Any]
 Scores = dict[str, float]
 
 
+@dataclass(frozen=True)
+class Metric:
+    """A metric: what computes it, the kinds of task that it scores, and what it asks of them.
+
+    `meant` says of a label whether the metric means it where no argument names one, `wanted` what that is in words;
+    without them it takes no argument. `field` is one that every scored example must hold beside those of its kind.
+    """
+
+    compute: Callable[..., Scores]
+    kinds: tuple[str, ...]
+    meant: Callable[[str], bool] | None = None
+    wanted: str = ""
+    field: str = ""
+
+
 def score(metric: str, examples: Examples, predictions: Predictions) -> Scores:
     """The scores of predictions for the examples of a split; the first is the main one, ``missing`` is a number.
 
     A metric is a name in `METRICS`, with an argument after a colon where it takes one (``relation_f1:none`` makes
     "none" the negative label). A UserError names an unknown metric and predictions that no example asks for.
     """
-    name, _, argument = metric.partition(":")
-    if name not in METRICS:
-        raise unknown("score", "metric", name, METRICS)
+    found, argument = named_metric("score", metric)
     if not examples:
         raise UserError(f"score: no examples to score with {metric}.")
     ids = {example["id"] for example in examples}
@@ -46,11 +60,39 @@ def score(metric: str, examples: Examples, predictions: Predictions) -> Scores:
         raise UserError(
             f"score: {len(extra)} predictions are for no example of this split, such as '{sorted(extra)[0]}'."
         )
-    function, takes_argument = METRICS[name]
-    if argument and not takes_argument:
-        raise UserError(f"score: the metric {name} takes no argument, found '{argument}'.")
-    scores = function(examples, predictions, argument) if takes_argument else function(examples, predictions)
+    scores = found.compute(examples, predictions, *([argument] if found.meant else []))
     return scores | {"missing": float(sum(_missing(predictions.get(example["id"])) for example in examples))}
+
+
+def named_metric(where: str, metric: str) -> tuple[Metric, str]:
+    """A metric and its argument by name; a UserError for an unknown one, and for an argument that it does not take."""
+    name, _, argument = metric.partition(":")
+    if name not in METRICS:
+        raise unknown(where, "metric", name, METRICS)
+    if argument and not METRICS[name].meant:
+        raise UserError(f"{where}: the metric {name} takes no argument, found '{argument}'.")
+    return METRICS[name], argument
+
+
+def check_metric(where: str, metric: str, kind: str, known_labels: Collection[str] = ()) -> None:
+    """Raise a UserError unless a metric scores tasks of a kind, and the label that it asks for is one of theirs.
+
+    Without `known_labels`, as before a task's files are read, the label is not looked at.
+    """
+    found, argument = named_metric(where, metric)
+    if kind not in found.kinds:
+        others = ", ".join(sorted(name for name, other in METRICS.items() if kind in other.kinds))
+        raise UserError(
+            f"{where}: the metric {metric} scores tasks of kind {' or '.join(found.kinds)}, not '{kind}'. "
+            f"Known for '{kind}': {others or 'none'}."
+        )
+    meant = (lambda label: label == argument) if argument else found.meant
+    if meant and known_labels and not any(map(meant, known_labels)):
+        wanted = f"the label '{argument}'" if argument else found.wanted
+        raise UserError(
+            f"{where}: the metric {metric} asks for {wanted}, which the task does not have. "
+            f"Known: {', '.join(known_labels)}. Name one of them after a colon: {metric.partition(':')[0]}:LABEL."
+        )
 
 
 def _missing(prediction: Any) -> bool:
@@ -106,11 +148,20 @@ def group_accuracy(examples: Examples, predictions: Predictions) -> Scores:
     return _percent(accuracy=mean, **by_group)
 
 
+def _is_positive(label: str) -> bool:
+    return label == "1"
+
+
+def _is_negative(label: str) -> bool:
+    return label == "0" or "false" in label.lower()
+
+
 def accuracy_f1(examples: Examples, predictions: Predictions, argument: str = "") -> Scores:
     """``mean`` of ``f1`` of the positive label ("1", or the argument) and ``accuracy``: MRPC and QQP."""
     golds, predicted = paired_labels(examples, predictions)
-    positive = argument or "1"
-    f1 = labels.micro_f1(golds, predicted, {label for label in (*golds, *predicted) if label != positive})[0]
+    seen = {*golds, *predicted}
+    positives = {argument} if argument else set(filter(_is_positive, seen))
+    f1 = labels.micro_f1(golds, predicted, seen - positives)[0]
     exact = labels.accuracy(golds, predicted)
     return _percent(mean=(f1 + exact) / 2, f1=f1, accuracy=exact)
 
@@ -128,7 +179,7 @@ def relation_f1(examples: Examples, predictions: Predictions, argument: str = ""
     """
     golds, predicted = paired_labels(examples, predictions)
     seen = {*golds, *predicted}
-    negatives = {argument} if argument else {label for label in seen if label == "0" or "false" in label.lower()}
+    negatives = {argument} if argument else set(filter(_is_negative, seen))
     return _prf(labels.micro_f1(golds, predicted, negatives))
 
 
@@ -191,17 +242,19 @@ def word_macro_f1(examples: Examples, predictions: Predictions) -> Scores:
     return _percent(f1=mean, **{f"f1_{kind}": value for kind, value in by_type.items()}) | missing
 
 
-# Name -> (function, whether it takes an argument).
-METRICS: dict[str, tuple[Callable[..., Scores], bool]] = {
-    "squad": (squad, False),
-    "accuracy": (accuracy, False),
-    "group_accuracy": (group_accuracy, False),
-    "accuracy_f1": (accuracy_f1, True),
-    "matthews": (matthews, False),
-    "relation_f1": (relation_f1, True),
-    "multilabel_f1": (multilabel_f1, False),
-    "pearson": (pearson, False),
-    "pearson_spearman": (pearson_spearman, False),
-    "entity_f1": (entity_f1, False),
-    "word_macro_f1": (word_macro_f1, False),
+_SINGLE = ("classification", "choice")
+METRICS: dict[str, Metric] = {
+    "squad": Metric(squad, ("span",)),
+    "accuracy": Metric(accuracy, _SINGLE),
+    "group_accuracy": Metric(group_accuracy, _SINGLE, field="group"),
+    "accuracy_f1": Metric(accuracy_f1, ("classification",), _is_positive, "the label '1'"),
+    "matthews": Metric(matthews, ("classification",)),
+    "relation_f1": Metric(
+        relation_f1, ("classification",), _is_negative, "a negative label ('0', or one with 'false' in it)"
+    ),
+    "multilabel_f1": Metric(multilabel_f1, ("multilabel",)),
+    "pearson": Metric(pearson, ("regression",)),
+    "pearson_spearman": Metric(pearson_spearman, ("regression",)),
+    "entity_f1": Metric(entity_f1, ("tagging",)),
+    "word_macro_f1": Metric(word_macro_f1, ("tagging",)),
 }

@@ -167,7 +167,8 @@ class Sizes:
 
     def _size(self, task: str) -> TaskSize:
         row, options = self.plan.tasks[task], options_of(self.plan.tasks[task])
-        same = [name for name, other in self.plan.tasks.items() if other["files"] == row["files"] and name != task]
+        data = self.plan.data_of(task)
+        same = [name for name in self.plan.tasks if self.plan.data_of(name) == data and name != task]
         known = [name for name in (task, *same) if name in self.rows]
         lengths = self.rows[known[0] if known else row["kind"]]
         first, second = float(lengths["first"]), float(lengths["second"])

@@ -96,7 +96,8 @@ def _tables(result: Needs, tables: Iterable[str]) -> None:
 
 def _task(result: Needs, task: str) -> None:
     if result.add(f"tasks/{task}"):
-        result.add(*result.plan.task_inputs(_wild(task=task)))
+        made = (path for path in result.plan.task_inputs(_wild(task=task)) if path.startswith(result.plan.results))
+        result.add(*made)
 
 
 def _models(result: Needs, models: Iterable[str]) -> None:

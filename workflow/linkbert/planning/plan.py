@@ -15,9 +15,10 @@ from linkbert.declarations import Declarations, names, options_of, table_tasks
 from linkbert.errors import UserError, unknown
 from linkbert.evidence.archive import open_archive
 from linkbert.files import fingerprint
+from linkbert.pretraining.recipe import OPERATIONAL
 from linkbert.recipes import recipe_points
 from linkbert.tables.definition import read_definition
-from linkbert.tasks.base import READERS
+from linkbert.tasks.declared import check_declaration
 
 Wildcards = Any  # Snakemake's wildcards: names as attributes
 NOTHING = r"(?!)"  # a pattern that matches no name
@@ -37,10 +38,10 @@ class Plan(Declarations):
             self.archive.check(config["experiment"], [self._score_path(*job) for job in self.jobs])
 
     def _check_names_of_the_library(self) -> None:
-        """A misspelt reader or key of a table ends here, and not when its job runs, after days of training."""
+        """A misspelt reader or key, or a metric that does not fit, ends here, and not when its job runs, after days."""
         for task, row in self.tasks.items():
-            if row["reader"] not in READERS:
-                raise unknown(f"tasks.tsv ({task})", "reader", row["reader"], READERS)
+            roles = [role for role, _ in self.task_files(task)]
+            check_declaration(f"tasks.tsv ({task})", row["reader"], roles, options_of(row), row["kind"], row["metric"])
         for table in self.tables:
             read_definition(self.definition(table))
 
@@ -217,7 +218,10 @@ class Plan(Declarations):
         return json.dumps(self.pretraining(wildcards.model))
 
     def lineage(self, model: str) -> dict[str, Any]:
-        """Every setting that a model's weights depend on, for the name of its scores."""
+        """Every setting that a model's weights depend on, for the names of its scores and of its checkpoints' folder.
+
+        Settings that change how a model is trained but, up to rounding, not into what (`OPERATIONAL`) are left out.
+        """
         row = self.models[model]
         corpora = names(row["corpora"])
         tokenizer = self.tokenizers[row["tokenizer"]]
@@ -234,8 +238,9 @@ class Plan(Declarations):
             graph = dict(self.config["graph"])
             if "tfidf" not in {self.samplings[sampling]["links"] for sampling in used}:
                 graph.pop("search", None)  # a setting of TF-IDF graphs alone
+            recipe = self.pretraining(model)
             lineage |= {
-                "recipe": self.pretraining(model),
+                "recipe": {key: value for key, value in recipe.items() if key not in OPERATIONAL},
                 "corpora": [
                     {key: self.corpora[corpus][key] for key in ("format", "files", "links", "options")}
                     for corpus in corpora
@@ -249,9 +254,9 @@ class Plan(Declarations):
     # Fine-tuning ----------------------------------------------------------------------------------------------------
 
     def _task_path(self, file: str) -> str:
-        """A download, or with ``hub:`` before its name the folder of a data set of the hub."""
+        """A download, a file of the repository, or with ``hub:`` before its name a data set of the hub."""
         name = file.removeprefix("hub:")
-        return f"{self.results}/{'downloads' if name == file else 'hub'}/{name}"
+        return file if "/" in file else f"{self.results}/{'downloads' if name == file else 'hub'}/{name}"
 
     def task_inputs(self, wildcards: Wildcards) -> list[str]:
         return [self._task_path(file) for _, file in self.task_files(wildcards.task)]
@@ -287,18 +292,12 @@ class Plan(Declarations):
                 runs = batches.setdefault(batch, {})
                 runs.setdefault(tuned_on, {"tests": [], **self._runs(model, tuned_on)})["tests"].append(task)
             for batch, runs in batches.items():
-                about = {tested: self._task_settings(tested) for run in runs.values() for tested in run["tests"]}
-                about |= {task: self._task_settings(task) for task in runs}
+                about = {tested: self.task_settings(tested) for run in runs.values() for tested in run["tests"]}
+                about |= {task: self.task_settings(task) for task in runs}
                 settings = {"runs": runs, "tasks": about, "model": self.lineage(model)}
                 stages = {stage: STAGE[stage] for stage in ("tasks", "finetune")}
                 jobs[model, f"{batch}-{fingerprint({**settings, 'stages': stages})}"] = runs
         return jobs
-
-    def _task_settings(self, task: str) -> dict[str, Any]:
-        row = self.tasks[task]
-        return {key: row[key] for key in ("kind", "reader", "files", "metric", "options")} | {
-            "seed": self.config["seed"]
-        }
 
     def _runs(self, model: str, task: str) -> dict[str, Any]:
         row = self.tasks[task]

@@ -233,8 +233,9 @@ class Trainer:
         """
         recipe, began = self.recipe, time.monotonic() - self.seconds
         elsewhere = self.device_seconds - self.seconds * self.world.size  # before, by another number of ranks
-        bar = Progress("pretrain", recipe.steps, "steps", silent=self.world.rank > 0)
-        bar.resume_at(self.step)
+        budget = 60 * recipe.max_minutes if recipe.max_minutes else None
+        bar = Progress("pretrain", recipe.steps, "steps", silent=self.world.rank > 0, budget=budget)
+        bar.resume_at(self.step, self.seconds)
         data = self.prefetch()
         self.speed.restart()
         self.model.train()

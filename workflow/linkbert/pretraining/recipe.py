@@ -1,8 +1,9 @@
 """The recipe of a pretraining run: what the JSON may say, its defaults, and what makes two runs the same."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from math import inf
+from typing import Any, NamedTuple
 
 from linkbert.errors import UserError, unknown
 from linkbert.files import fingerprint
@@ -21,6 +22,102 @@ OPERATIONAL = (
     "compile",
     "deterministic",
 )
+
+
+class Kind(NamedTuple):
+    """What a value may be: a test, and the same in words."""
+
+    holds: Callable[[Any], bool]
+    words: str
+
+    def or_null(self) -> "Kind":
+        return Kind(lambda value: value is None or self.holds(value), f"{self.words}, or null")
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and -inf < value < inf
+
+
+def _one_of(names: Iterable[str]) -> Kind:
+    known = sorted(names)
+    return Kind(lambda value: value in known, f"one of {', '.join(known)}")
+
+
+COUNT = Kind(lambda value: _whole(value) and value >= 1, "a whole number from 1")
+POSITIVE = Kind(lambda value: _number(value) and value > 0, "a number above 0")
+FROM_ZERO = Kind(lambda value: _number(value) and value >= 0, "a number from 0")
+BELOW_ONE = Kind(lambda value: _number(value) and 0 <= value < 1, "a number from 0 to below 1")
+BETWEEN = Kind(lambda value: _number(value) and 0 < value < 1, "a number between 0 and 1")
+SHARE = Kind(lambda value: _number(value) and 0 <= value <= 1, "a number from 0 to 1")
+FLAG = Kind(lambda value: isinstance(value, bool), "true or false")
+TWO = Kind(
+    lambda value: isinstance(value, list | tuple) and len(value) == 2 and all(map(BELOW_ONE.holds, value)),
+    "two numbers from 0 to below 1",
+)
+
+# Every key of a recipe, and what its value may be.
+VALUES = {
+    "objective": _one_of(OBJECTIVES),
+    "size.num_layers": COUNT,
+    "size.hidden_size": COUNT,
+    "size.num_heads": COUNT,
+    "size.intermediate_size": COUNT,
+    "size.max_positions": COUNT,
+    "size.initializer_range": POSITIVE,
+    "length": COUNT,
+    "steps": COUNT.or_null(),
+    "max_minutes": POSITIVE.or_null(),
+    "batch_size": COUNT,
+    "learning_rate": POSITIVE,
+    "warmup": FROM_ZERO,
+    "weight_decay": FROM_ZERO,
+    "betas": TWO,
+    "epsilon": POSITIVE,
+    "clip": POSITIVE,
+    "masking.probability": BETWEEN,
+    "masking.whole_word": FLAG,
+    "masking.masked": SHARE,
+    "masking.random": SHARE,
+    "dropout": BELOW_ONE,
+    "attention_dropout": BELOW_ONE,
+    "seed": Kind(_whole, "a whole number"),
+    "precision": _one_of(("auto", "fp32", "bf16")),
+    "micro_batch_tokens": COUNT.or_null(),
+    "checkpoint_every": COUNT,
+    "keep": COUNT,
+    "evaluate_every": COUNT.or_null(),
+    "evaluation_instances": COUNT.or_null(),
+    "log_every": COUNT,
+    "compile": Kind(lambda value: value == "auto" or isinstance(value, bool), "true, false or 'auto'"),
+    "deterministic": FLAG,
+}
+PARTS = ("size", "masking")  # keys whose value is an object
+REQUIRED = (
+    "objective",
+    "size.num_layers",
+    "size.hidden_size",
+    "size.num_heads",
+    "size.intermediate_size",
+    "length",
+    "steps",
+    "batch_size",
+    "learning_rate",
+    "warmup",
+)
+
+
+def _flat(recipe: Any, prefix: str = "") -> dict[str, Any]:
+    """The values of a recipe by their keys in `VALUES`."""
+    if not isinstance(recipe, Mapping):
+        raise UserError(f"recipe: {prefix.rstrip('.') or 'it'} must be an object of keys and values, not {recipe!r}.")
+    flat = {}
+    for key, value in recipe.items():
+        flat |= _flat(value or {}, f"{key}.") if key in PARTS and not prefix else {f"{prefix}{key}": value}
+    return flat
 
 
 @dataclass(frozen=True)
@@ -60,49 +157,34 @@ class Recipe:
         Raises:
             UserError: for an unknown or missing key, or a value outside its range; the sentence names it.
         """
-        known = {one.name for one in fields(cls)}
-        for key in value:
-            if key not in known:
-                raise unknown("recipe", "key", key, known)
-        for key in ("objective", "size", "length", "steps", "batch_size", "learning_rate", "warmup"):
-            if key not in value:
+        given = _flat(value)
+        for key in given:
+            if key not in VALUES or ("." in key and key in value):
+                raise unknown("recipe", "key", key, VALUES)
+        for key in REQUIRED:
+            if key not in given:
                 raise UserError(f"recipe: the key '{key}' is missing.")
-        given = dict(value)
-        masking = given.get("masking") or {}
-        for key in masking:
-            if key not in (names := [one.name for one in fields(Masking)]):
-                raise unknown("recipe", "key of masking", key, names)
-        given["masking"] = Masking(**masking)
-        given["betas"] = tuple(given.get("betas", cls.betas))
-        recipe = cls(**given)
+        for key, found in given.items():
+            if not VALUES[key].holds(found):
+                raise UserError(f"recipe: {key} must be {VALUES[key].words}, not {found!r}.")
+        parts = {"masking": Masking(**(value.get("masking") or {})), "betas": tuple(value.get("betas", cls.betas))}
+        recipe = cls(**{**value, **parts})
         recipe._check()
         return recipe
 
     def _check(self) -> None:
-        if self.objective not in OBJECTIVES:
-            raise unknown("recipe", "objective", self.objective, OBJECTIVES)
-        if self.precision not in (choices := ("auto", "fp32", "bf16")):
-            raise unknown("recipe", "precision", self.precision, choices)
-        for key in ("num_layers", "hidden_size", "num_heads", "intermediate_size"):
-            if not isinstance(self.size.get(key), int) or self.size[key] < 1:
-                raise UserError(f"recipe: size.{key} must be a positive whole number, not {self.size.get(key)!r}.")
-        positive = ("length", "batch_size", "learning_rate", "clip", "checkpoint_every", "keep", "log_every", "epsilon")
-        optional = ("steps", "max_minutes", "micro_batch_tokens", "evaluate_every", "evaluation_instances")
-        for key in positive + optional:
-            number = getattr(self, key)
-            if not (number is None and key in optional) and not (isinstance(number, int | float) and number > 0):
-                raise UserError(f"recipe: {key} must be positive, not {number!r}.")
+        """What holds between values."""
         if (self.steps is None) == (self.max_minutes is None):
             raise UserError("recipe: give either steps or max_minutes; the other must be null or absent.")
-        if self.steps is not None and not 0 <= self.warmup <= self.steps:
+        if self.steps is not None and self.warmup > self.steps:
             raise UserError(
                 f"recipe: warmup is {self.warmup} but training has {self.steps} steps; shorten the warm-up."
             )
-        masking = self.masking
-        if not 0 < masking.probability < 1 or not 0 <= masking.masked + masking.random <= 1:
-            raise UserError(f"recipe: masking has shares outside [0, 1]: {asdict(masking)}.")
-        if not (0 <= self.dropout < 1 and 0 <= self.attention_dropout < 1):
-            raise UserError("recipe: dropout and attention_dropout must lie in [0, 1).")
+        if self.masking.masked + self.masking.random > 1:
+            raise UserError(
+                f"recipe: masking.masked ({self.masking.masked}) and masking.random ({self.masking.random}) are "
+                "shares of the hidden tokens; together they must not exceed 1."
+            )
         positions = self.size.get("max_positions", max(self.length, 512))
         if positions < self.length:
             raise UserError(f"recipe: length {self.length} exceeds size.max_positions {positions}.")

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-from linkbert import STAGE
 from linkbert.cluster import EXIT_RETRY
 from linkbert.errors import UserError
 from linkbert.files import atomic_folder, fingerprint, meta_fingerprint, sha256_of, write_json, write_meta
@@ -17,7 +16,7 @@ from linkbert.model.bert import BertForPreTraining, ModelConfig
 from linkbert.model.folder import write_model
 from linkbert.model.precision import in_half
 from linkbert.model.weights import load_into, read_config, read_weights
-from linkbert.pretraining.checkpoint import FORMAT, Checkpoints
+from linkbert.pretraining.checkpoint import Checkpoints
 from linkbert.pretraining.data import Corpus, heldout_rows, open_source
 from linkbert.pretraining.devices import choose_device, prepare_cuda
 from linkbert.pretraining.distributed import World
@@ -168,7 +167,7 @@ def _pretrain(name: str, recipe: Recipe, paths: Paths, device: torch.device, wor
     model = build_model(recipe, vocabulary, paths.init).to(device)
     trained_from = {key: value for key, value in inputs.items() if key != "evaluation"}
     half = in_half(recipe.precision, device)
-    identity = fingerprint([recipe.identity(), half, trained_from, STAGE["pretrain"], FORMAT], 16)
+    identity = fingerprint([recipe.identity(), half, trained_from], 16)
     checkpoints = Checkpoints(paths.checkpoints, identity, recipe.keep)
     world.on_first(checkpoints.lock)
     try:

@@ -6,11 +6,10 @@ from itertools import groupby
 from typing import Any
 
 from linkbert.report.style import scroll
-from linkbert.tables.claims import FAILS, HOLDS, OPEN, TOLERANCE
-from linkbert.tables.claims_page import SIGNS, notes, sentences
+from linkbert.tables.claims import TOLERANCE
+from linkbert.tables.claims_page import CLASSES, notes, said, sentences
 from linkbert.tables.layout import signed
 
-CLASSES = {HOLDS: "holds", FAILS: "fails", OPEN: "open"}
 WIDTH, HEIGHT = 208, 30  # of a strip, in its own units
 HEADS = ("claim", "verdict", "", "ours", "95 % interval", "paper", "expected")
 
@@ -29,6 +28,9 @@ def claims(judged: list[dict[str, Any]], titles: Mapping[str, str]) -> str:
     if others:
         title = f'Claims without a number of ours <span class="soft">{len(others)}</span>'
         parts.append(f"<details><summary>{title}</summary>{_table(others, titles)}</details>")
+    elsewhere = dict.fromkeys(f"{reason}." for claim in judged for reason in claim["elsewhere"])
+    if elsewhere:
+        parts.append(f"<details><summary>Other data than the paper's</summary>{_list(list(elsewhere))}</details>")
     missing = [
         f"{claim['id']}: {'; '.join(dict.fromkeys(names))}."
         for claim in judged
@@ -67,16 +69,18 @@ def _number(place: int) -> str:
 def _rows(claim: dict[str, Any], titles: Mapping[str, str]) -> list[str]:
     parts = claim["parts"]
     if len(parts) == 1:
-        return [_row(claim["claim"], claim["verdict"], parts[0], claim["expect"])]
-    whole = _row(claim["claim"], claim["verdict"], None, claim["expect"])
+        return [_row(claim["claim"], claim, parts[0], claim["expect"])]
+    whole = _row(claim["claim"], claim, None, claim["expect"])
     names = [", ".join(titles.get(task, task) for task in part["tasks"]) for part in parts]
     return [
         whole,
-        *(_row(name, part["verdict"], part, claim["expect"], True) for name, part in zip(names, parts, strict=True)),
+        *(_row(name, part, part, claim["expect"], True) for name, part in zip(names, parts, strict=True)),
     ]
 
 
-def _row(title: str, verdict: str, part: dict[str, Any] | None, expect: dict[str, Any], is_part: bool = False) -> str:
+def _row(
+    title: str, about: dict[str, Any], part: dict[str, Any] | None, expect: dict[str, Any], is_part: bool = False
+) -> str:
     numbers = [""] * 3
     if part:
         numbers[2] = "" if part["paper"] is None else signed(part["paper"], 1)
@@ -86,7 +90,7 @@ def _row(title: str, verdict: str, part: dict[str, Any] | None, expect: dict[str
             if part["over_examples"]:
                 numbers[1] += f'<span class="beside">examples {_interval(part["over_examples"])}</span>'
     cells = "".join(f'<td class="number">{text}</td>' for text in (*numbers, "" if is_part else _expected(expect)))
-    chip = f'<span class="chip {CLASSES[verdict]}">{SIGNS[verdict]} {verdict}</span>'
+    chip = f'<span class="chip {CLASSES[about["verdict"]]}">{said(about)}</span>'
     picture = strip(part, expect) if part else ""
     name = ' class="part"' if is_part else ""
     return f'<tr{name}><td class="claim">{escape(title)}</td><td>{chip}</td><td>{picture}</td>{cells}</tr>'

@@ -16,7 +16,9 @@ from linkbert.report.provenance import Record, Scores, duration, finetuning_runs
 from linkbert.report.style import bar, document
 from linkbert.report.tables import legend, table
 from linkbert.tables.cells import Document
-from linkbert.tables.claims import FAILS, HOLDS, OPEN
+from linkbert.tables.claims import ELSEWHERE, FAILS, HOLDS, OPEN
+from linkbert.tables.claims_page import CLASSES
+from linkbert.tables.claims_page import counts as verdicts_of
 
 TITLE = "LinkBERT, from raw dump to table"
 
@@ -121,29 +123,26 @@ def headline(contents: Contents) -> str:
         first += "; none of them may be held against the paper."
     else:
         first += "."
-    counts = _verdicts(contents.judged)
+    counts = verdicts_of(contents.judged)
     if not sum(counts.values()):
         return first
     second = (
         f" Of {sum(counts.values())} claims, {counts[HOLDS]} hold, {counts[FAILS]} do not, "
         f"and for {counts[OPEN]} there are not enough data"
     )
-    if not all(claim["comparable"] for claim in contents.judged):
-        second += "; the verdicts are about this experiment's data, not about the paper's"
+    if counts[ELSEWHERE]:
+        second += f"; {counts[ELSEWHERE]} rest on other data than the paper's, and neither confirm nor refute it"
     return f"{first}{second}."
 
 
-def _verdicts(judged: list[dict[str, Any]]) -> dict[str, int]:
-    return {verdict: sum(claim["verdict"] == verdict for claim in judged) for verdict in (HOLDS, FAILS, OPEN)}
-
-
 def _facts(contents: Contents) -> str:
-    total, counts = _totals(contents.documents), _verdicts(contents.judged)
+    total, counts = _totals(contents.documents), verdicts_of(contents.judged)
     cells = sum(total.values())
     runs = len(finetuning_runs(contents.scores))
     spent = sum(line[3] for line in hours(contents.scores, contents.records))
-    verdicts = {"holds": counts[HOLDS], "fails": counts[FAILS], "open": counts[OPEN]}
+    verdicts = {CLASSES[verdict]: count for verdict, count in counts.items()}
     said = f"{counts[HOLDS]} hold · {counts[FAILS]} do not · {counts[OPEN]} not enough data"
+    said += f" · {counts[ELSEWHERE]} on other data" if counts[ELSEWHERE] else ""
     facts = [
         ("cells with a score", f"{cells - total.get('none', 0)} of {cells}", bar(total, words(total)), words(total)),
         ("claims that hold", f"{counts[HOLDS]} of {len(contents.judged)}", bar(verdicts, said), said),

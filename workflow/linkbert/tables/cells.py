@@ -58,7 +58,10 @@ def build(
     cells = []
     for row in table.rows:
         ours = {} if row.external else {task: choice for (model, task), choice in choices.items() if model == row.model}
-        cells += [_cell(table, row, column, ours, published) for column in table.columns]
+        found: dict[str, dict[str, Any]] = {}
+        for column in sorted(table.columns, key=lambda column: bool(column.mean)):  # a mean rests on its members' cells
+            found[column.id] = _cell(table, row, column, ours, published, found)
+        cells += [found[column.id] for column in table.columns]
     _mark_best(table, cells)
     _set_gains(table, cells, choices, evidence or {})
     used = {run["scores"] for cell in cells for run in (cell["choice"] or {}).get("runs", [])}
@@ -78,19 +81,26 @@ def build(
 
 
 def _cell(
-    table: Table, row: Row, column: Column, choices: Mapping[str, Choice], published: PublishedNumbers
+    table: Table,
+    row: Row,
+    column: Column,
+    choices: Mapping[str, Choice],
+    published: PublishedNumbers,
+    others: Mapping[str, dict[str, Any]],
 ) -> dict[str, Any]:
+    """A cell; `others` are those of its row that a mean may rest on."""
     paper = published.get((table.table, row.model, column.id))
     choice, estimate, problem = _ours(column, choices)
-    comparable = table.comparable and row.comparable and column.comparable
+    reason = _reason(table, row, column, others)
     metric = choice.runs[0].metric if choice else ""
     if paper and metric not in ("", paper.metric):
-        comparable, problem = False, problem or f"our metric is {metric}, the paper's is {paper.metric}"
-    difference = round(estimate.mean - paper.value, 10) if estimate and paper and comparable else None
+        other = f"our metric is {metric}, the paper's is {paper.metric}"
+        reason, problem = reason or other, problem or other
+    difference = round(estimate.mean - paper.value, 10) if estimate and paper and not reason else None
     return {
         "model": row.model,
         "task": column.id,
-        "mark": _mark(row, comparable, estimate, paper, difference, table.tolerance),
+        "mark": _mark(row, not reason, estimate, paper, difference, table.tolerance),
         "best": False,
         "mean": estimate.mean if estimate else None,
         "spread": estimate.spread if estimate else None,
@@ -99,11 +109,26 @@ def _cell(
         if paper
         else None,
         "difference": difference,
-        "comparable": comparable,
+        "comparable": not reason,
+        "reason": reason,
         "gain": None,
         "problem": "" if row.external else problem,
         "choice": _provenance(choice) if choice else None,
     }
+
+
+def _reason(table: Table, row: Row, column: Column, others: Mapping[str, dict[str, Any]]) -> str:
+    """Why ours and the paper's number of a cell must not be compared; empty where they may."""
+    if not table.comparable:
+        return "the data or settings of the whole table are not the paper's"
+    for part in (row, column):
+        if not part.comparable:
+            return part.reason or f"data or setting of {part.title} are not the paper's"
+    titles = {column.id: column.title for column in table.columns}
+    unlike = [
+        titles[task] for task in members(column.mean or ()) if not others.get(task, {"comparable": True})["comparable"]
+    ]
+    return f"the mean holds {', '.join(unlike)}" if unlike else ""
 
 
 def _ours(column: Column, choices: Mapping[str, Choice]) -> tuple[Choice | None, Estimate | None, str]:

@@ -4,6 +4,9 @@ A claim is a linear comparison, ``left - right``, and a region in which the pape
 within a tolerance of a stated difference. Our difference has two 95 % intervals: over fine-tuning seeds, and, where
 statistics of the test examples were kept, over test examples (a paired bootstrap). The claim holds where both lie
 inside the region, does not hold where both lie outside, and otherwise there is not enough data.
+
+A claim that rests on a cell which is not comparable with the paper's, whether for its table, row, column or metric, is
+not judged: its verdict is "on other data", and what the rule would say of our data stands beside it, under ``here``.
 """
 
 import math
@@ -22,6 +25,7 @@ from linkbert.tables.cells import CITED, Document, cells_by_key
 from linkbert.tables.gains import Resamples, runs_of, weights_of
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "not enough data"
+ELSEWHERE = "on other data"  # than the paper's: neither confirms nor refutes it
 TOLERANCE = 1.0  # points around a stated difference, where the claim names none
 LEVEL = 0.95
 
@@ -157,7 +161,10 @@ def judge_claims(
     documents: Iterable[Document],
     evidence: Mapping[tuple[str, str], Evidence] | None = None,
 ) -> list[dict[str, Any]]:
-    """Each claim with its verdict, our difference and intervals, the paper's difference, and what is missing."""
+    """Each claim with its verdict, our difference and intervals, the paper's difference, and what is missing.
+
+    `here` is the verdict on our data, `elsewhere` says why they are not the paper's; of these two the verdict is made.
+    """
     tables = {document["table"]: document for document in documents}
     cells = {table: cells_by_key(document) for table, document in tables.items()}
     runs = {key: runs_of(cell) for found in cells.values() for key, cell in found.items() if cell.get("choice")}
@@ -181,8 +188,10 @@ def _judge(
             if (model, task) in cells.get(table, {}):
                 found[table, model, task] = cells[table][model, task]
         parts.append({"tasks": tasks, **_compare(combination, claim["expect"], found, tables, resamples)})
-    verdicts = {part["verdict"] for part in parts}
-    verdict = FAILS if FAILS in verdicts else OPEN if OPEN in verdicts else HOLDS
+    verdicts, here = {part["verdict"] for part in parts}, {part["here"] for part in parts}
+    whole = FAILS if FAILS in here else OPEN if OPEN in here else HOLDS
+    # One comparable part that does not hold refutes a claim about every part.
+    verdict = whole if FAILS in verdicts or whole == OPEN or ELSEWHERE not in verdicts else ELSEWHERE
     used = [tables[table] for table in dict.fromkeys(names) if table in tables]
     return {
         "id": claim["id"],
@@ -190,7 +199,9 @@ def _judge(
         "claim": claim["claim"],
         "expect": dict(claim["expect"]),
         "verdict": verdict,
-        "comparable": all(document["comparable"] for document in used),
+        "here": whole,
+        "elsewhere": list(dict.fromkeys(reason for part in parts for reason in part["elsewhere"])),
+        "comparable": not any(part["elsewhere"] for part in parts),
         "notes": list(dict.fromkeys(document["note"] for document in used if document["note"])),
         "parts": parts,
     }
@@ -207,6 +218,7 @@ def _compare(
     for key, weight in combination.weights.items():
         published = cells.get(key, {}).get("published")
         paper = None if paper is None or not published else paper + weight * published["value"]
+    elsewhere = _elsewhere(cells, tables)
     ours, missing = combination.constant, []
     terms = []  # (weight, spread, seeds)
     for key, weight in combination.weights.items():
@@ -217,7 +229,7 @@ def _compare(
             # A cited number is of the paper's data: it can be held only against numbers that are comparable with them.
             if not cell["published"]:
                 missing.append(f"{name}: no published number")
-            elif not all(tables[table]["comparable"] for table, _, _ in combination.weights if table in tables):
+            elif elsewhere:
                 missing.append(f"{name}: cited for the paper's data, ours are other data")
             else:
                 ours += weight * cell["published"]["value"]
@@ -229,13 +241,15 @@ def _compare(
     result: dict[str, Any] = {
         **{"difference": None, "interval": None, "seeds": None, "over_examples": None, "unsampled": ""},
         "paper": _rounded(paper),
+        "elsewhere": elsewhere,
     }
     if missing:
-        return {**result, "verdict": OPEN, "missing": missing}
+        return {**result, "verdict": OPEN, "here": OPEN, "missing": missing}
     margin = _margin(terms, max(tables[table]["tolerance"]["matches"] for table, _, _ in cells))
     edges = [_rounded(ours - margin), _rounded(ours + margin)]
     over_examples, unsampled = _over_examples(combination, cells, tables, resamples)
     verdicts = {_verdict(*found, expect) for found in (edges, over_examples) if found}
+    here = verdicts.pop() if len(verdicts) == 1 else OPEN
     return {
         **result,
         "difference": _rounded(ours),
@@ -243,9 +257,20 @@ def _compare(
         "seeds": min((seeds for _, _, seeds in terms), default=0),
         "over_examples": over_examples,
         "unsampled": unsampled,
-        "verdict": verdicts.pop() if len(verdicts) == 1 else OPEN,
+        "verdict": ELSEWHERE if elsewhere and here != OPEN else here,
+        "here": here,
         "missing": [],
     }
+
+
+def _elsewhere(cells: Mapping[Key, dict[str, Any]], tables: Mapping[str, Document]) -> list[str]:
+    """Why some of the cells are not comparable with the paper's, each reason once."""
+    reasons = {
+        f"{task if tables[table]['comparable'] else table}: {cell['reason']}": None
+        for (table, _, task), cell in cells.items()
+        if not cell["comparable"]
+    }
+    return list(reasons)
 
 
 def _over_examples(

@@ -1,17 +1,17 @@
 """The judged claims as Markdown and as a self-contained HTML page."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
 from linkbert.evidence.bootstrap import RESAMPLES
-from linkbert.tables.claims import FAILS, HOLDS, LEVEL, OPEN, TOLERANCE
+from linkbert.tables.claims import ELSEWHERE, FAILS, HOLDS, LEVEL, OPEN, TOLERANCE
 from linkbert.tables.layout import signed
 from linkbert.tables.page import page
 from linkbert.tables.text import aligned
 
-SIGNS = {HOLDS: "✓", FAILS: "✗", OPEN: "?"}
-_CLASSES = {HOLDS: "holds", FAILS: "fails", OPEN: "open"}
+SIGNS = {HOLDS: "✓", FAILS: "✗", OPEN: "?", ELSEWHERE: "–"}
+CLASSES = {HOLDS: "holds", FAILS: "fails", OPEN: "open", ELSEWHERE: "ran"}
 _HEADS = ("claim", "verdict", "section", "expected", "paper", "ours", "over seeds", "over examples")
 Judged = Sequence[dict[str, Any]]
 
@@ -19,6 +19,12 @@ Judged = Sequence[dict[str, Any]]
 def counts(judged: Judged) -> dict[str, int]:
     """Claims by verdict."""
     return {verdict: sum(claim["verdict"] == verdict for claim in judged) for verdict in SIGNS}
+
+
+def said(judged: Mapping[str, Any]) -> str:
+    """The verdict on a claim, or on a part of one, with its sign."""
+    verdict = f"{SIGNS[judged['verdict']]} {judged['verdict']}"
+    return f"{verdict}: {judged['here']}" if judged["verdict"] == ELSEWHERE else verdict
 
 
 def sentences(judged: Judged) -> list[str]:
@@ -44,8 +50,11 @@ def sentences(judged: Judged) -> list[str]:
 def notes(judged: Judged) -> list[str]:
     """What must be read before any verdict."""
     found = list(dict.fromkeys(note for claim in judged for note in claim["notes"]))
-    if not all(claim["comparable"] for claim in judged):
-        found.append("The verdicts are about the data of these tables; they neither confirm nor refute the paper.")
+    if any(ELSEWHERE in (claim["verdict"], *(part["verdict"] for part in claim["parts"])) for claim in judged):
+        found.append(
+            f"What stands '{ELSEWHERE}' rests on cells that are not comparable with the paper's: it says what holds on "
+            "ours, and the numbers neither confirm nor refute the paper."
+        )
     return found
 
 
@@ -67,24 +76,20 @@ def _interval(edges: Sequence[float] | None) -> str:
     return " to ".join(signed(edge, 2) for edge in edges) if edges else ""
 
 
-def _verdict(verdict: str) -> str:
-    return f"{SIGNS[verdict]} {verdict}"
-
-
 def _number(column: int) -> str:
     return ' class="number"' if column > 2 else ""
 
 
-def _rows(judged: Judged) -> Iterable[tuple[bool, list[str], str]]:
-    """(is a part of the claim above, the cells without the verdict, verdict)."""
+def _rows(judged: Judged) -> Iterable[tuple[bool, list[str], Mapping[str, Any]]]:
+    """(is a part of the claim above, the cells without the verdict, the claim or part)."""
     for claim in judged:
         expected = _expected(claim["expect"])
         parts = claim["parts"]
         numbers = _numbers(parts[0]) if len(parts) == 1 else [""] * 4
-        yield False, [claim["claim"], claim["section"], expected, *numbers], claim["verdict"]
+        yield False, [claim["claim"], claim["section"], expected, *numbers], claim
         if len(parts) > 1:
             for part in parts:
-                yield True, [", ".join(part["tasks"]), "", expected, *_numbers(part)], part["verdict"]
+                yield True, [", ".join(part["tasks"]), "", expected, *_numbers(part)], part
 
 
 def _missing(judged: Judged) -> list[str]:
@@ -95,6 +100,10 @@ def _missing(judged: Judged) -> list[str]:
     ]
 
 
+def _elsewhere(judged: Judged) -> list[str]:
+    return [f"{reason}." for reason in dict.fromkeys(reason for claim in judged for reason in claim["elsewhere"])]
+
+
 def _summary(judged: Judged) -> str:
     return f"{len(judged)} claims: " + ", ".join(f"{verdict} {count}" for verdict, count in counts(judged).items())
 
@@ -102,15 +111,15 @@ def _summary(judged: Judged) -> str:
 def markdown(judged: Judged) -> str:
     """The claims as a Markdown page."""
     rows = [list(_HEADS)]
-    for is_part, cells, verdict in _rows(judged):
+    for is_part, cells, about in _rows(judged):
         cells = [cell.replace("|", "\\|") for cell in cells]
-        rows.append([f"· {cells[0]}" if is_part else cells[0], _verdict(verdict), *cells[1:]])
+        rows.append([f"· {cells[0]}" if is_part else cells[0], said(about), *cells[1:]])
     lines = ["# Claims of the paper", ""]
     lines += [line for note in notes(judged) for line in (f"> **{note}**", "")]
     lines += [f"{_summary(judged)}.", "", *aligned(rows, left=4), "", *(f"- {line}" for line in sentences(judged))]
-    missing = _missing(judged)
-    if missing:
-        lines += ["", "Missing:", "", *(f"- {line}" for line in missing)]
+    for title, found in (("Other data than the paper's", _elsewhere(judged)), ("Missing", _missing(judged))):
+        if found:
+            lines += ["", f"{title}:", "", *(f"- {line}" for line in found)]
     return "\n".join(lines) + "\n"
 
 
@@ -118,12 +127,11 @@ def html(judged: Judged) -> str:
     """The claims as a self-contained HTML page."""
     heads = "".join(f'<th scope="col"{_number(index)}>{head}</th>' for index, head in enumerate(_HEADS))
     rows = []
-    for is_part, cells, verdict in _rows(judged):
+    for is_part, cells, about in _rows(judged):
         title = f'<span class="quiet">· {escape(cells[0])}</span>' if is_part else escape(cells[0])
         texts = "".join(f"<td{_number(index)}>{escape(cell)}</td>" for index, cell in enumerate(cells[1:], 2))
-        chip = f'<td><span class="chip {_CLASSES[verdict]}">{_verdict(verdict)}</span></td>'
+        chip = f'<td><span class="chip {CLASSES[about["verdict"]]}">{said(about)}</span></td>'
         rows.append(f'<tr{"" if is_part else " class=rule"}><th scope="row">{title}</th>{chip}{texts}</tr>')
-    missing = _missing(judged)
     body = [
         "<h1>Claims of the paper</h1>",
         *(f'<p class="note" role="note">{escape(note)}</p>' for note in notes(judged)),
@@ -132,7 +140,8 @@ def html(judged: Judged) -> str:
         f"<tbody>\n{chr(10).join(rows)}\n</tbody></table></div>",
         f'<ul class="legend">{"".join(f"<li>{escape(line)}</li>" for line in sentences(judged))}</ul>',
     ]
-    if missing:
-        items = "".join(f"<li>{escape(line)}</li>" for line in missing)
-        body.append(f'<details><summary>What is missing</summary><ul class="quiet">{items}</ul></details>')
+    for title, found in (("Other data than the paper's", _elsewhere(judged)), ("What is missing", _missing(judged))):
+        if found:
+            items = "".join(f"<li>{escape(line)}</li>" for line in found)
+            body.append(f'<details><summary>{title}</summary><ul class="quiet">{items}</ul></details>')
     return page("Claims of the paper", "\n".join(body))

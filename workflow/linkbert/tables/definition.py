@@ -12,6 +12,7 @@ Mean = tuple["str | Mean", ...]
 
 _NAME = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]*$"}
 _COMPARABLE = {"type": "boolean", "description": "false where our data or setting is not the paper's"}
+_REASON = {"type": "string", "minLength": 1, "description": "why it is not comparable, where it is not"}
 _DECIMALS = {"type": "integer", "minimum": 0, "maximum": 6, "description": "decimals to print"}
 
 SCHEMA: dict[str, Any] = {
@@ -52,6 +53,7 @@ SCHEMA: dict[str, Any] = {
                     "external": {"type": "boolean", "description": "a system of others: published numbers only"},
                     "rule_above": {"type": "boolean", "description": "draw a rule above this row"},
                     "comparable": _COMPARABLE,
+                    "reason": _REASON,
                 },
             },
         },
@@ -69,6 +71,7 @@ SCHEMA: dict[str, Any] = {
                     "section": {"type": "string", "description": "a heading shared by neighbouring columns"},
                     "decimals": _DECIMALS,
                     "comparable": _COMPARABLE,
+                    "reason": _REASON,
                 },
             },
         },
@@ -87,11 +90,12 @@ class Row:
     external: bool = False
     rule_above: bool = False
     comparable: bool = True
+    reason: str = ""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A task, or the mean of tasks where `mean` is given."""
+    """A task, or the mean of tasks where `mean` is given; a mean is comparable only if its members are too."""
 
     id: str
     title: str
@@ -99,6 +103,7 @@ class Column:
     section: str = ""
     decimals: int = 1
     comparable: bool = True
+    reason: str = ""
 
 
 @dataclass(frozen=True)

@@ -167,7 +167,21 @@ def legend(document: Document) -> list[str]:
         if document["counts"][mark]:
             sign = f"{SIGNS[mark]} {mark}" if mark in SIGNS else mark
             sentences.append(f"{sign}: {meaning.format(**tolerance)}.")
-    return sentences + _about_gains(document)
+    return sentences + _reasons(document) + _about_gains(document)
+
+
+def _reasons(document: Document) -> list[str]:
+    """Why single columns are not comparable; of a whole table its note says it."""
+    if not document["comparable"]:
+        return []
+    heads = {column["id"]: column["title"] for column in document["columns"]}
+    unlike = {(cell["task"], cell["reason"]) for cell in document["cells"] if cell["mark"] == NOT_COMPARABLE}
+    return [
+        f"{head}, not comparable: {reason}."
+        for name, head in heads.items()
+        for task, reason in sorted(unlike)
+        if task == name
+    ]
 
 
 def _about_gains(document: Document) -> list[str]:

@@ -2,21 +2,23 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from linkbert.errors import UserError, unknown
 from linkbert.files import read_json
 from linkbert.rng import generator
-from linkbert.tasks.members import decode, find_member, is_archive, lines_of, open_member, read_bytes
+from linkbert.tasks.members import decode, find_member, is_archive, lines_of, lines_of_member, open_member, read_bytes
 
 Example = dict[str, Any]
 SPLITS = ("train", "dev", "test")
 
-# The main metric of a kind, where neither the reader nor the options name another.
+# The main metric of a kind, where neither the declaration nor the reader names another.
 METRIC = {
     "span": "squad",
     "classification": "accuracy",
@@ -35,7 +37,7 @@ READERS = {
         name: name
         for name in (
             *("mrqa", "squad", "ner", "ebm_nlp", "chemprot", "ddi", "gad", "biosses", "hoc"),
-            *("pubmedqa", "bioasq", "medqa", "mmlu", "jsonl", "hub"),
+            *("pubmedqa", "bioasq", "medqa", "mmlu", "jsonl", "hub", "authors"),
         )
     },
 }
@@ -46,7 +48,8 @@ class Dataset:
     """One data set: its kind, its examples by split, and what `meta.json` should say beyond counts.
 
     An example may carry a key ``unit``: the document, context or article it comes from. Divisions keep units whole;
-    the key is not written out. `about` goes into ``meta.json`` as it is.
+    the key is not written out. `test_is_dev` says that test and dev are the same examples by declaration, as where test
+    labels are hidden. `about` goes into ``meta.json`` as it is.
     """
 
     kind: str
@@ -54,6 +57,7 @@ class Dataset:
     labels: list[str] = field(default_factory=list)
     metric: str = ""
     about: dict[str, Any] = field(default_factory=dict)
+    test_is_dev: bool = False
 
 
 @dataclass
@@ -68,12 +72,14 @@ class Source:
     dropped: Counter[str] = field(default_factory=Counter)
     warnings: list[str] = field(default_factory=list)
     _first: dict[str, str] = field(default_factory=dict)
+    _used: set[str] = field(default_factory=set)
 
     def drop(self, split: str, reason: str, number: int = 1, where: str = "") -> None:
         """Count examples (or answer spans) of a split that cannot be used, by reason; remember where the first is."""
         if number:
             self.dropped[f"{split}.{reason}"] += number
-            self._first.setdefault(f"{split}.{reason}", where)
+            # The place of a broken row may be as broken as the row.
+            self._first.setdefault(f"{split}.{reason}", where.encode(errors="replace").decode())
 
     def losses(self) -> list[str]:
         """A sentence for each reason by which something was dropped."""
@@ -89,7 +95,16 @@ class Source:
         if role not in self.files:
             given = ", ".join(f"{name}={path.name}" for name, path in self.files.items()) or "none"
             raise UserError(f"{self.task}: the reader '{self.reader}' needs a file '{role}'. Given: {given}.")
+        self._used.add(role)
         return self.files[role]
+
+    def path_or_archive(self, role: str) -> Path:
+        """The file of a role, or else the archive that holds it."""
+        return self.path(role if role in self.files else "archive")
+
+    def unused(self) -> list[str]:
+        """The roles whose files nothing has asked for."""
+        return [role for role in self.files if role not in self._used]
 
     def has(self, *roles: str) -> bool:
         """Whether any of the roles has a file."""
@@ -106,14 +121,14 @@ class Source:
 
         The file of a role may be an archive itself.
         """
-        if role in self.files and not is_archive(self.files[role]):
-            return lines_of(self.files[role])
-        stream = open_member(self.files[role] if role in self.files else self.path("archive"), *members)
-        return (line.rstrip("\r\n") for line in stream)
+        path = self.path_or_archive(role)
+        if role in self.files and not is_archive(path):
+            return lines_of(path)
+        return lines_of_member(path, *members)
 
     def json(self, role: str, *members: str) -> Any:
         """The JSON value of the file of `role`, or else of a member of ``archive``; see `lines`."""
-        path = self.files.get(role) or self.path("archive")
+        path = self.path_or_archive(role)
         if is_archive(path):
             text, where = open_member(path, *members).getvalue(), path / members[0]
         else:
@@ -123,35 +138,70 @@ class Source:
         except json.JSONDecodeError as error:
             raise UserError(f"{where}: not valid JSON ({error}).") from None
 
-    def divide(self, units: Iterable[Hashable], sizes: Mapping[str, float]) -> dict[str, str]:
-        """The split of each unit (as a string): by the publisher's index file, or else by seed.
+    def divide(
+        self,
+        part: str,
+        examples: Sequence[Example],
+        sizes: Mapping[str, float],
+        units: Sequence[Hashable] | None = None,
+        among: Iterable[Hashable] = (),
+    ) -> dict[str, list[Example]]:
+        """Examples of a part of the publisher's data by split: by its index file, or else by seed; units stay whole.
 
-        The file of the role ``split`` is JSON, ``{"train": [unit, ...], "dev": [...], "test": [...]}``; units that it
-        does not list are in no split. Without it the units are drawn in the proportions of `sizes`, exactly so where
-        `sizes` sum to their number; the draw depends on the seed, the reader and the set of units alone.
+        The file of the role ``split`` is JSON, ``{"train": [unit, ...], "dev": [...], "test": [...]}``; examples whose
+        unit it does not list are left out and counted. Without it the units are drawn in the proportions of `sizes`,
+        exactly so where `sizes` sum to their number; the draw depends on the seed, the reader and the set of units.
+
+        `units` are those of the examples, in order, by default what they carry; `among` adds units without examples.
         """
-        units = sorted({str(unit) for unit in units})
+        of_example = [str(unit) for unit in ([e["unit"] for e in examples] if units is None else units)]
+        names = sorted({*of_example, *map(str, among)})
         if self.has("split"):
-            index = read_json(self.path("split"))
-            if not isinstance(index, dict) or not all(isinstance(ids, list) for ids in index.values()):
-                raise UserError(f'{self.path("split")}: expected JSON like {{"dev": [...], "test": [...]}}.')
-            for name in index:
-                if name not in SPLITS:
-                    raise unknown(str(self.path("split")), "split", name, SPLITS)
-            listed = {str(unit): name for name, ids in index.items() for unit in ids}
-            if len(listed) != sum(map(len, index.values())):
-                raise UserError(f"{self.path('split')}: a unit is listed twice.")
-            absent = len(listed.keys() - set(units))
-            if absent:
-                self.warn(f"the index file lists {absent} of {len(listed)} units that the data do not hold")
-            return {unit: listed[unit] for unit in units if unit in listed}
-        order = generator(self.seed, "split", self.reader).permutation(len(units))
-        bounds = cut_points(len(units), list(sizes.values()))
-        return {
-            units[place]: name
-            for name, start, stop in zip(sizes, [0, *bounds], [*bounds, len(units)], strict=False)
-            for place in order[start:stop]
-        }
+            split_of = self._listed(names, sizes)
+        else:
+            split_of = drawn(names, sizes, generator(self.seed, "split", self.reader))
+        divided: dict[str, list[Example]] = {name: [] for name in sizes}
+        for example, unit in zip(examples, of_example, strict=True):
+            if unit in split_of:
+                divided[split_of[unit]].append(example)
+            else:
+                self.drop(part, "not_in_index_file", where=f"example {example['id']}")
+        return divided
+
+    def _listed(self, units: Sequence[str], splits: Collection[str]) -> dict[str, str]:
+        """The split of each unit that the index file lists; what is to be divided may be listed in `splits` alone."""
+        path = self.path("split")
+        index = read_json(path)
+        if not isinstance(index, dict) or not all(isinstance(ids, list) for ids in index.values()):
+            raise UserError(f'{path}: expected JSON like {{"dev": [...], "test": [...]}}.')
+        for name in index:
+            if name not in SPLITS:
+                raise unknown(str(path), "split", name, SPLITS)
+        listed = {str(unit): name for name, ids in index.items() for unit in ids}
+        if len(listed) != sum(map(len, index.values())):
+            raise UserError(f"{path}: a unit is listed twice.")
+        elsewhere = [unit for unit in units if unit in listed and listed[unit] not in splits]
+        if elsewhere:
+            raise UserError(
+                f"{path}: {len(elsewhere)} units are listed as '{listed[elsewhere[0]]}', such as '{elsewhere[0]}', but "
+                f"they belong to what the reader '{self.reader}' divides into {' and '.join(splits)}."
+            )
+        wanted = {unit for unit, name in listed.items() if name in splits}
+        absent = len(wanted.difference(units))
+        if absent:
+            self.warn(f"the index file lists {absent} of {len(wanted)} units that the data do not hold")
+        return {unit: listed[unit] for unit in units if unit in listed}
+
+
+def drawn(units: Sequence[str], sizes: Mapping[str, float], random: np.random.Generator) -> dict[str, str]:
+    """The part of each unit, drawn in the proportions of `sizes`: the one rule by which anything is divided by seed."""
+    order = random.permutation(len(units))
+    bounds = cut_points(len(units), list(sizes.values()))
+    return {
+        units[place]: name
+        for name, start, stop in zip(sizes, [0, *bounds], bounds, strict=False)
+        for place in order[start:stop]
+    }
 
 
 def cut_points(number: int, sizes: Sequence[float]) -> list[int]:
@@ -173,12 +223,36 @@ def cut_points(number: int, sizes: Sequence[float]) -> list[int]:
     return bounds
 
 
-def load_reader(name: str) -> tuple[Callable[[Source], Dataset], frozenset[str], frozenset[str]]:
-    """The reader of a format: its function, the roles of files it knows, the options it knows."""
+@dataclass(frozen=True)
+class Reader:
+    """The reader of a format: its function, the roles of files and the options it knows, and what it says beforehand.
+
+    `kind` is empty where an option says it, or nothing but the files; `labels` where only the files do.
+    """
+
+    read: Callable[[Source], Dataset]
+    roles: frozenset[str]
+    options: frozenset[str]
+    kind: str
+    labels: tuple[str, ...]
+
+
+def load_reader(name: str, where: str = "tasks.tsv") -> Reader:
+    """The reader of a format, from the constants of its module."""
     if name not in READERS:
-        raise unknown("tasks.tsv", "reader", name, READERS)
+        raise unknown(where, "reader", name, READERS)
     module = import_module(f"linkbert.tasks.{READERS[name]}")
-    return module.read, module.ROLES, module.OPTIONS
+    kind = getattr(module, "KIND", "")
+    labels = getattr(module, "LABELS", ())
+    # A module of several readers has a kind for each.
+    kind = kind if isinstance(kind, str) else kind[name]
+    return Reader(module.read, module.ROLES, module.OPTIONS, kind, tuple(labels))
+
+
+def line_of(example: Example) -> bytes:
+    """The line of an example in a task's file; a UnicodeEncodeError where a text holds half a surrogate pair."""
+    written = {name: value for name, value in example.items() if name != "unit"}
+    return json.dumps(written, ensure_ascii=False).encode() + b"\n"
 
 
 def table_rows(

@@ -16,6 +16,7 @@ from linkbert.tasks.members import decode, read_members
 
 ROLES = frozenset({"archive", "split"})
 OPTIONS = frozenset({"train", "dev", "test"})
+KIND = "classification"
 LABELS = ["no", "yes"]
 TASK_7B = {"train": ["training7b.json", "trainining7b.json"], "test": ["7B?_golden.json"]}
 
@@ -34,18 +35,18 @@ def read(source: Source) -> Dataset:
             )
         for member in chosen:
             splits[name] += _questions(source, name, member, files[member])
-    # Later training files hold earlier test batches: what is tested must not be trained on.
-    tested = {example["id"] for example in splits["test"]}
-    for name in ("train", "dev"):
-        kept = [example for example in splits[name] if example["id"] not in tested]
-        source.drop(name, "also_in_test", len(splits[name]) - len(kept))
+    # Later training files hold earlier batches: what is evaluated must not be trained on.
+    for name, later in (("train", "test"), ("dev", "test"), ("train", "dev")):
+        held_out = {example["id"] for example in splits[later]}
+        kept = [example for example in splits[name] if example["id"] not in held_out]
+        source.drop(name, f"also_in_{later}", len(splits[name]) - len(kept))
         splits[name] = kept
     about: dict[str, Any] = {"files": {name: patterns[name] for name in SPLITS if patterns[name]}}
     if not patterns["dev"]:
-        split_of = source.divide((example["id"] for example in splits["train"]), {"train": 670, "dev": 75})
-        splits |= {name: [e for e in splits["train"] if split_of.get(e["id"]) == name] for name in ("train", "dev")}
+        ids = [example["id"] for example in splits["train"]]
+        splits |= source.divide("train", splits["train"], {"train": 670, "dev": 75}, ids)
         about["split"] = "train divided 670 : 75, by " + ("the index file" if source.has("split") else "seed")
-    return Dataset("classification", splits, LABELS, "accuracy", about)
+    return Dataset(KIND, splits, LABELS, "accuracy", about)
 
 
 def _questions(source: Source, split: str, member: str, content: bytes) -> list[Example]:

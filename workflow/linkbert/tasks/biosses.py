@@ -6,7 +6,6 @@ of pair numbers, which can be given in the role ``split``; without it as many ar
 
 import io
 import zipfile
-from pathlib import Path
 from xml.etree import ElementTree
 
 from linkbert.errors import UserError
@@ -15,6 +14,7 @@ from linkbert.tasks.members import is_archive, read_bytes, read_member
 
 ROLES = frozenset({"archive", "pairs", "scores", "split"})
 OPTIONS: frozenset[str] = frozenset()
+KIND = "regression"
 BLUE = {"train": 64, "dev": 16, "test": 20}
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 
@@ -32,15 +32,14 @@ def read(source: Source) -> Dataset:
             source.drop("all", "broken_row", where=f"row {row[:1]}")
             continue
         pairs.append({"id": f"pair-{number}", "text_a": text_a, "text_b": text_b, "label": label, "unit": number})
-    split_of = source.divide((pair["unit"] for pair in pairs), BLUE)
-    splits = {name: [pair for pair in pairs if split_of.get(pair["unit"]) == name] for name in BLUE}
+    splits = source.divide("all", pairs, BLUE)
     by = "the index file" if source.has("split") else "seed"
-    return Dataset("regression", splits, metric="pearson", about={"split": f"64 : 16 : 20 pairs, by {by}"})
+    return Dataset(KIND, splits, metric="pearson", about={"split": f"64 : 16 : 20 pairs, by {by}"})
 
 
 def _table(source: Source, role: str, member: str) -> list[list[str]]:
     """The rows of the first table of a Word file, each cell as one line of text."""
-    path: Path = source.files.get(role) or source.path("archive")
+    path = source.path_or_archive(role)
     content = read_member(path, member) if is_archive(path) else read_bytes(path)
     if content is None:
         raise UserError(f"{path}: no member named {member}.")

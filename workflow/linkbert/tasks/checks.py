@@ -3,8 +3,11 @@
 import math
 from collections import Counter
 from collections.abc import Callable
+from hashlib import blake2b
+from itertools import combinations
 
-from linkbert.tasks.base import Dataset, Example, Source
+from linkbert.errors import UserError
+from linkbert.tasks.base import SPLITS, Dataset, Example, Source, line_of
 
 LONG_TEXT = 100_000  # characters; longer inputs are kept, and named
 
@@ -17,7 +20,7 @@ def check(source: Source, dataset: Dataset) -> None:
     for split, examples in dataset.splits.items():
         kept = []
         for example in examples:
-            reason = _PROBLEM[dataset.kind](source, split, example, dataset)
+            reason = _PROBLEM[dataset.kind](source, split, example, dataset) or _unwritable(example)
             if reason:
                 source.drop(split, reason, where=f"example {example['id']}")
             else:
@@ -30,6 +33,56 @@ def check(source: Source, dataset: Dataset) -> None:
         long = sum(any(len(text) > LONG_TEXT for text in texts(example)) for example in kept)
         if long:
             source.warn(f"{split}: {long} examples hold a text of more than {LONG_TEXT:,} characters")
+
+
+def refuse_equal_splits(source: Source, dataset: Dataset) -> None:
+    """Raise a UserError where two splits are the same list of examples and no one has said that they are."""
+    for one, other in combinations(SPLITS, 2):
+        if (one, other) == ("dev", "test") and dataset.test_is_dev:
+            continue
+        first, second = dataset.splits[one], dataset.splits[other]
+        if len(first) == len(second) and all(map(_equal, first, second)):
+            raise UserError(
+                f"{source.task}: {one} and {other} are the same {len(first):,} examples. Give each a file of its own, "
+                "or cut them from one with the option divide. Only test may be dev, by naming its file twice."
+            )
+
+
+def _equal(one: Example, other: Example) -> bool:
+    names = (one.keys() | other.keys()) - {"id", "unit"}
+    return all(one.get(name) == other.get(name) for name in names)
+
+
+def count_seen_inputs(source: Source, dataset: Dataset) -> dict[str, int]:
+    """How many inputs of dev and of test stand in train too, whatever their case and spacing; they stay, and are named.
+
+    Publishers' own sets have some, so that leaving them out would make another set of it.
+    """
+    known = {_digest(example) for example in dataset.splits["train"]}
+    counts = {}
+    for split in ("dev", "test"):
+        examples = dataset.splits[split]
+        seen = counts[f"{split}_inputs_in_train"] = sum(_digest(example) in known for example in examples)
+        if seen and not (split == "test" and dataset.test_is_dev):
+            source.warn(f"{split}: {seen:,} of {len(examples):,} inputs stand in train too")
+    return counts
+
+
+def _digest(example: Example) -> bytes:
+    parts = [*texts(example), *example.get("choices", ()), *example.get("tokens", ())]
+    normalized = "\0".join(" ".join(part.lower().split()) for part in parts)
+    return blake2b(normalized.encode(), digest_size=16).digest()
+
+
+def require_field(source: Source, dataset: Dataset, metric: str, field: str) -> None:
+    """Raise a UserError where examples that are scored lack a field that the metric reads."""
+    for split in ("dev", "test"):
+        lacking = [example["id"] for example in dataset.splits[split] if field and field not in example]
+        if lacking:
+            raise UserError(
+                f"{source.task}, {split}: {len(lacking)} of {len(dataset.splits[split])} examples have no '{field}', "
+                f"which the metric {metric} averages over; the first is {lacking[0]}."
+            )
 
 
 def name_unseen_labels(source: Source, dataset: Dataset) -> None:
@@ -79,6 +132,16 @@ def _texts_are_strings(example: Example) -> bool:
     return isinstance(example.get("id"), str) and all(isinstance(text, str) for text in texts(example))
 
 
+def _unwritable(example: Example) -> str:
+    if not isinstance(example.get("group", ""), str):
+        return "broken_row"
+    try:
+        line_of(example)
+    except UnicodeEncodeError:
+        return "broken_row"
+    return ""
+
+
 def _span(source: Source, split: str, example: Example, dataset: Dataset) -> str:
     if not _texts_are_strings(example) or not {"question", "context"} <= example.keys():
         return "broken_row"
@@ -93,12 +156,14 @@ def _span(source: Source, split: str, example: Example, dataset: Dataset) -> str
     misplaced = len(example["answers"]) - len(placed)
     source.drop(split, "answer_not_at_offset", misplaced, where=f"example {example['id']}")
     example["answers"] = placed
-    if split == "train":
-        return "" if placed else "no_answer_in_context"
-    # A wrong offset takes nothing from the score: predictions are compared with the golds' text.
     written = [gold for gold in example["golds"] if gold.strip()]
     source.drop(split, "empty_gold_answer", len(example["golds"]) - len(written), where=f"example {example['id']}")
     example["golds"] = written
+    if split == "train":
+        # What is trained on is what a distractor must not hold.
+        example["golds"] = written or list(dict.fromkeys(answer["text"] for answer in placed))
+        return "" if placed else "no_answer_in_context"
+    # A wrong offset takes nothing from the score: predictions are compared with the golds' text.
     return "" if written else "no_gold_answer"
 
 

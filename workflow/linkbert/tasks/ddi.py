@@ -17,6 +17,7 @@ from linkbert.tasks.members import read_members
 
 ROLES = frozenset({"archive", "split"})
 OPTIONS: frozenset[str] = frozenset()
+KIND = "classification"
 LABELS = ["DDI-advise", "DDI-effect", "DDI-false", "DDI-int", "DDI-mechanism"]
 
 
@@ -49,14 +50,10 @@ def read(source: Source) -> Dataset:
         examples[_part(member)] += _pairs(source, _part(member), root, root.get("id", member))
     for split, number in untyped.items():
         source.warn(f"{split}: {number} pairs that interact have no type; they are labelled DDI-int")
-    split_of = source.divide(documents, {"train": 624, "dev": 90})
-    splits = {
-        name: [example for example in examples["train"] if split_of.get(example["unit"]) == name]
-        for name in ("train", "dev")
-    }
+    splits = source.divide("train", examples["train"], {"train": 624, "dev": 90}, among=documents)
     by = "the index file" if source.has("split") else "seed, 624 : 90"
     about = {"split": f"the publisher's training documents, divided by {by}"}
-    return Dataset("classification", splits | {"test": examples["test"]}, LABELS, "relation_f1", about)
+    return Dataset(KIND, splits | {"test": examples["test"]}, LABELS, "relation_f1", about)
 
 
 def _span(offsets: str) -> Span:

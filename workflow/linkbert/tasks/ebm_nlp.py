@@ -9,6 +9,7 @@ from linkbert.tasks.ner import MEMBERS, sentences
 
 ROLES = frozenset({"train", "dev", "test", "archive"})
 OPTIONS: frozenset[str] = frozenset()
+KIND = "tagging"
 LABELS = ["I-INT", "I-OUT", "I-PAR", "O"]
 
 
@@ -19,4 +20,4 @@ def read(source: Source) -> Dataset:
         for split, names in MEMBERS.items()
         if source.holds(split, *names)
     }
-    return Dataset("tagging", splits, LABELS, "word_macro_f1")
+    return Dataset(KIND, splits, LABELS, "word_macro_f1")

@@ -6,6 +6,7 @@ from linkbert.tasks.base import Dataset, Example, Source, cut_points, table_rows
 
 ROLES = frozenset({"train", "test", "archive"})
 OPTIONS: frozenset[str] = frozenset()
+KIND = "classification"
 LABELS = ["0", "1"]
 BLURB = (4261, 535)  # of the 4,796 training rows, in their order
 
@@ -16,7 +17,7 @@ def read(source: Source) -> Dataset:
     cut = cut_points(len(rows), BLURB)[0]
     splits = {"train": rows[:cut], "dev": rows[cut:], "test": list(_examples(source, "test"))}
     about = {"split": "the first 4,261 of 4,796 training rows are train, as in BLURB; fewer rows in that proportion"}
-    return Dataset("classification", splits, LABELS, "relation_f1", about)
+    return Dataset(KIND, splits, LABELS, "relation_f1", about)
 
 
 def _examples(source: Source, split: str) -> Iterator[Example]:

@@ -39,6 +39,7 @@ LAYOUTS = {
     "qnli": Layout("question", "sentence", "label", _ENTAILMENT),
     "rte": Layout("sentence1", "sentence2", "label", _ENTAILMENT),
 }
+KIND = {f"glue_{task}": "classification" if layout.labels else "regression" for task, layout in LAYOUTS.items()}
 
 
 def read(source: Source) -> Dataset:
@@ -58,12 +59,11 @@ def read(source: Source) -> Dataset:
                     splits["dev"].append(example | {"group": group})
         else:
             splits["dev"] = list(_examples(source, layout, "dev", "dev.tsv"))
-    kind = "classification" if layout.labels else "regression"
-    dataset = Dataset(kind, splits, list(layout.labels), layout.metric)
-    if "train" in splits:
+    # Without a file for train, train and test are cut from dev by the option divide.
+    test_is_dev = "train" in splits
+    if test_is_dev:
         splits["test"] = [dict(example) for example in splits["dev"]]
-        dataset.about["test_is_dev"] = True
-    return dataset
+    return Dataset(KIND[source.reader], splits, list(layout.labels), layout.metric, test_is_dev=test_is_dev)
 
 
 def _examples(source: Source, layout: Layout, role: str, member: str) -> Iterator[Example]:

@@ -11,6 +11,7 @@ from linkbert.tasks.members import decode, read_members
 
 ROLES = frozenset({"archive", "split"})
 OPTIONS: frozenset[str] = frozenset()
+KIND = "multilabel"
 BLURB = {"train": 1295, "dev": 186, "test": 371}
 LABELS = [
     "Activating invasion and metastasis",
@@ -45,10 +46,9 @@ def read(source: Source) -> Dataset:
         named = {part.split("--")[0].strip() for field in fields for part in field.split("AND")} - {"", "NULL"}
         labels = sorted(named)
         abstracts.append({"id": pmid, "text_a": " ".join(sentences), "labels": labels, "unit": pmid})
-    split_of = source.divide((abstract["unit"] for abstract in abstracts), BLURB)
-    splits = {name: [abstract for abstract in abstracts if split_of.get(abstract["unit"]) == name] for name in BLURB}
+    splits = source.divide("all", abstracts, BLURB)
     by = "the index file" if source.has("split") else "seed"
-    return Dataset("multilabel", splits, LABELS, "multilabel_f1", {"split": f"1295 : 186 : 371 abstracts, by {by}"})
+    return Dataset(KIND, splits, LABELS, "multilabel_f1", {"split": f"1295 : 186 : 371 abstracts, by {by}"})
 
 
 def _folder(name: str) -> str:

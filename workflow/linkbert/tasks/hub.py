@@ -64,7 +64,8 @@ def read(source: Source) -> Dataset:
             except (KeyError, TypeError, ValueError, IndexError, AttributeError):
                 source.drop(split, "broken_row", where=f"row {number}")
     labels = labels_of(kind, splits)
-    return Dataset(kind, splits, names or labels if labels else [])
+    test_is_dev = "dev" in splits and wanted.get("test") == wanted["dev"]
+    return Dataset(kind, splits, names or labels if labels else [], test_is_dev=test_is_dev)
 
 
 def _files(source: Source, split: str) -> list[Path]:

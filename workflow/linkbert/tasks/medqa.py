@@ -7,12 +7,13 @@ from linkbert.tasks.base import SPLITS, Dataset, Example, Source
 
 ROLES = frozenset({*SPLITS, "archive"})
 OPTIONS: frozenset[str] = frozenset()
+KIND = "choice"
 
 
 def read(source: Source) -> Dataset:
     """Read the splits that exist; a missing one can be cut from another with the option ``divide``."""
     splits = {split: list(questions(source, split, split)) for split in SPLITS if source.holds(split, *_members(split))}
-    return Dataset("choice", splits)
+    return Dataset(KIND, splits)
 
 
 def _members(split: str) -> tuple[str, ...]:

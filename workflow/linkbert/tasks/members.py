@@ -10,7 +10,7 @@ import lzma
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -123,10 +123,34 @@ def open_member(path: Path, *names: str) -> io.StringIO:
     """
     content = read_member(path, *names)
     if content is None:
-        held = member_names(path)
-        shown = ", ".join(held[:12]) + (f" and {len(held) - 12} more" if len(held) > 12 else "")
-        raise UserError(f"{path}: no member named {' or '.join(names)}. It holds: {shown or 'nothing'}.")
+        raise _absent(path, names)
     return io.StringIO(decode(content, path / names[0]), newline="\n")
+
+
+def lines_of_member(path: Path, *names: str) -> Iterator[str]:
+    """The lines of a member, as `open_member` finds it, without their line ends.
+
+    A member that lies in a folder or directly in a zip is streamed: the largest are many times the memory of a job.
+    """
+    member = find_member(path, *names)
+    if member is None:
+        raise _absent(path, names)
+    if path.is_dir():
+        return lines_of(path / member)
+    if path.name.lower().endswith(".zip") and ".zip/" not in member.lower():
+        return _lines_in_zip(path, member)
+    return (line.rstrip("\r\n") for line in open_member(path, *names))
+
+
+def _lines_in_zip(path: Path, member: str) -> Iterator[str]:
+    with _naming(path / member), zipfile.ZipFile(path) as archive, archive.open(member) as packed:
+        yield from _lines(gzip.GzipFile(fileobj=packed) if member.endswith(".gz") else packed)
+
+
+def _absent(path: Path, names: Sequence[str]) -> UserError:
+    held = member_names(path)
+    shown = ", ".join(held[:12]) + (f" and {len(held) - 12} more" if len(held) > 12 else "")
+    return UserError(f"{path}: no member named {' or '.join(names)}. It holds: {shown or 'nothing'}.")
 
 
 def decode(content: bytes, path: Path) -> str:
@@ -139,9 +163,13 @@ def lines_of(path: Path) -> Iterator[str]:
     """Stream the lines of a plain or gzipped UTF-8 file, without their line ends (``\\n`` or ``\\r\\n``)."""
     with _naming(path):
         raw = gzip.open(path, "rb") if path.name.endswith(".gz") else open(path, "rb")  # noqa: SIM115
-        with raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="\n") as stream:  # type: ignore[arg-type]
-            for line in stream:
-                yield line.rstrip("\r\n")
+        yield from _lines(raw)
+
+
+def _lines(raw: IO[bytes] | gzip.GzipFile) -> Iterator[str]:
+    with raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="\n") as stream:  # type: ignore[arg-type]
+        for line in stream:
+            yield line.rstrip("\r\n")
 
 
 def read_bytes(path: Path) -> bytes:

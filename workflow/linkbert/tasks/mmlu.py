@@ -12,6 +12,7 @@ from linkbert.tasks.medqa import questions
 
 ROLES = frozenset({"archive", "medqa", "dev", "val", "test"})
 OPTIONS = frozenset({"subject"})
+KIND = "choice"
 
 
 def read(source: Source) -> Dataset:
@@ -23,7 +24,7 @@ def read(source: Source) -> Dataset:
     else:
         splits = {"train": list(_rows(source, "dev", subject)), "dev": list(_rows(source, "val", subject))}
         about = {"split": "train is the subject's dev file, dev its val file"}
-    return Dataset("choice", splits | {"test": list(_rows(source, "test", subject))}, about=about)
+    return Dataset(KIND, splits | {"test": list(_rows(source, "test", subject))}, about=about)
 
 
 def _rows(source: Source, role: str, subject: str) -> Iterator[Example]:

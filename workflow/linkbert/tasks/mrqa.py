@@ -10,27 +10,27 @@ from typing import Any
 
 from linkbert.errors import UserError
 from linkbert.progress import Progress
-from linkbert.tasks.base import Dataset, Example, Source
+from linkbert.tasks.base import SPLITS, Dataset, Example, Source
 
 ROLES = frozenset({"train", "dev", "test", "split", "archive"})
 OPTIONS = frozenset({"golds"})
+KIND = "span"
 
 
 def read(source: Source) -> Dataset:
     """Read train and dev; dev's contexts are divided into dev and test, by index file or in seeded halves."""
-    splits = {"train": list(_examples(source, "train"))}
-    dev = list(_examples(source, "dev"))
-    about = {}
+    golds_from = source.options.get("golds", "detected_answers")
+    if golds_from not in ("detected_answers", "answers"):
+        raise UserError(f"{source.task}: option 'golds' is '{golds_from}'. Known: answers, detected_answers.")
+    splits = {split: list(_examples(source, split)) for split in SPLITS if split != "test" or source.has(split)}
     if source.has("test"):
-        splits |= {"dev": dev, "test": list(_examples(source, "test"))}
-    else:
-        # Units are line numbers of the file without its header, as the authors' index files count them.
-        split_of = source.divide((example["unit"] for example in dev), {"dev": 1, "test": 1})
-        about["split"] = "the authors' index file" if source.has("split") else "dev halved by context, by seed"
-        for name in ("dev", "test"):
-            splits[name] = [example for example in dev if split_of.get(str(example["unit"])) == name]
-        source.drop("dev", "not_in_index_file", len(dev) - len(splits["dev"]) - len(splits["test"]))
-    return Dataset("span", splits, about=about)
+        return Dataset(KIND, splits)
+    dev = splits["dev"]
+    # The authors' index files count lines without the header; a seed must put a text that occurs twice in one half.
+    units = [example["unit"] if source.has("split") else example["context"] for example in dev]
+    splits |= source.divide("dev", dev, {"dev": 1, "test": 1}, units)
+    by = "the authors' index file" if source.has("split") else "dev halved by context, by seed"
+    return Dataset(KIND, splits, about={"split": by})
 
 
 def _examples(source: Source, split: str) -> Iterator[Example]:
@@ -49,35 +49,48 @@ def _examples(source: Source, split: str) -> Iterator[Example]:
             continue
         line_number += 1
         progress.update()
-        try:
-            yield from _questions(source, split, record, line_number)
-        except (KeyError, TypeError, IndexError, ValueError, AttributeError):
-            source.drop(split, "broken_row", where=f"context {line_number}")
+        yield from _questions(source, split, record, line_number)
     progress.close()
 
 
-def _questions(source: Source, split: str, record: dict[str, Any], unit: int) -> list[Example]:
-    context, examples = record["context"], []
-    golds_from = source.options.get("golds", "detected_answers")
-    if golds_from not in ("detected_answers", "answers"):
-        raise UserError(f"{source.task}: option 'golds' is '{golds_from}'. Known: answers, detected_answers.")
-    for qa in record["qas"]:
-        answers = []
-        for answer in qa["detected_answers"]:
-            start, end = answer["char_spans"][0]  # the end is inclusive
-            # Some detected texts differ from the context in case; the context's own characters are what is predicted.
-            written = context[start : end + 1]
-            text = written if written.lower() == answer["text"].lower() else answer["text"]
-            answers.append({"text": text, "start": start})
-        golds = qa["answers"] if golds_from == "answers" else [answer["text"] for answer in qa["detected_answers"]]
-        examples.append(
-            {
+def _questions(source: Source, split: str, record: Any, number: int) -> Iterator[Example]:
+    """The questions of a context, each readable or counted; the unit is the number of the context's line."""
+    context, questions = (record.get(name) if isinstance(record, dict) else None for name in ("context", "qas"))
+    if not isinstance(context, str) or not isinstance(questions, list):
+        lost = len(questions) if isinstance(questions, list) else 1
+        source.drop(split, "broken_row", lost, where=f"context {number}")
+        return
+    for place, qa in enumerate(questions):
+        try:
+            answers, golds = _answers(qa, context, source.options.get("golds", "detected_answers"))
+            yield {
                 "id": str(qa.get("qid") or qa["id"]),
                 "question": qa["question"].strip(),
                 "context": context,
                 "answers": answers,
-                "golds": list(dict.fromkeys(golds)),
-                "unit": unit,
+                "golds": golds,
+                "unit": number,
             }
-        )
-    return examples
+        except (KeyError, TypeError, AttributeError):
+            source.drop(split, "broken_row", where=f"question {place} of context {number}")
+
+
+def _answers(qa: dict[str, Any], context: str, golds_from: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """The answers of a question and its golds; only the latter must be readable, since they alone are scored."""
+    golds = [one if golds_from == "answers" else one["text"] for one in qa[golds_from]]
+    if not all(isinstance(gold, str) for gold in golds):
+        raise TypeError("a gold answer is no text")
+    detected = qa.get("detected_answers")
+    placed = [_placed(answer, context) for answer in (detected if isinstance(detected, list) else [])]
+    return placed, list(dict.fromkeys(golds))
+
+
+def _placed(answer: Any, context: str) -> dict[str, Any]:
+    """An answer at its first span; -1, where nothing is, if no span can be read: `checks` counts it."""
+    try:
+        start, end = answer["char_spans"][0]  # the end is inclusive
+        # Some detected texts differ from the context in case; the context's own characters are what is predicted.
+        written = context[start : end + 1]
+        return {"text": written if written.lower() == answer["text"].lower() else answer["text"], "start": int(start)}
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+        return {"text": "", "start": -1}

@@ -10,6 +10,7 @@ from linkbert.tasks.base import Dataset, Example, Source
 
 ROLES = frozenset({"train", "dev", "test", "archive"})
 OPTIONS = frozenset({"typed"})
+KIND = "tagging"
 MEMBERS = {
     "train": ("train.tsv", "train.txt"),
     "dev": ("devel.tsv", "dev.tsv", "dev.txt"),
@@ -29,7 +30,7 @@ def read(source: Source) -> Dataset:
         if source.holds(split, *names)
     }
     found = {tag for examples in splits.values() for example in examples for tag in example["tags"]}
-    return Dataset("tagging", splits, sorted(found) if typed else ["B", "I", "O"])
+    return Dataset(KIND, splits, sorted(found) if typed else ["B", "I", "O"])
 
 
 def _untyped(example: Example) -> Example:

@@ -11,17 +11,23 @@ from typing import Any
 
 from linkbert.errors import UserError, unknown
 from linkbert.files import atomic_folder, sha256_of, write_meta
-from linkbert.metrics import METRICS
+from linkbert.metrics import check_metric
+from linkbert.metrics.score import named_metric
 from linkbert.metrics.tagging import entities
-from linkbert.tasks.base import METRIC, SPLITS, Dataset, Example, Source, load_reader
-from linkbert.tasks.checks import check, labels, name_unseen_labels
+from linkbert.tasks.base import METRIC, SPLITS, Dataset, Example, Source, line_of, load_reader
+from linkbert.tasks.checks import (
+    check,
+    count_seen_inputs,
+    labels,
+    name_unseen_labels,
+    refuse_equal_splits,
+    require_field,
+)
+from linkbert.tasks.declared import check_declaration, require_kind
 from linkbert.tasks.distractors import add_distractors
 from linkbert.tasks.variants import divide, keep_fraction, keep_limit
 
 log = logging.getLogger(__name__)
-
-# Options that every reader has.
-OPTIONS = frozenset({"divide", "distractors", "fraction", "limit", "metric", "expected"})
 
 
 def prepare(
@@ -31,29 +37,44 @@ def prepare(
     options: Mapping[str, Any],
     seed: int,
     output: str | Path,
+    kind: str = "",
+    metric: str = "",
 ) -> dict[str, Any]:
     """Read a task from its publisher's files and write ``{train,dev,test}.jsonl.gz`` and ``meta.json``.
 
-    Options of every reader, applied in this order: ``divide`` (see `variants.divide`); ``expected``, the published
-    counts to compare with, by the keys of ``counts``; ``fraction``, ``limit``, ``distractors``. ``metric`` overrides
-    the reader's. Returns the meta data. A UserError names a wrong option, role or file, and a split without examples.
+    `kind` and `metric` are those that the task is declared with; without them they are the reader's own. Options of
+    every reader, applied in this order: ``divide`` (see `variants.divide`); ``expected``, the published counts to
+    compare with, by the keys of ``counts``; ``fraction``, ``limit``, ``distractors``. Returns the meta data. A
+    UserError names a wrong option, role, file, kind or metric, a file that is not read, and splits that are empty,
+    left over or equal.
     """
-    read, roles, known = load_reader(reader)
-    for option in options:
-        if option not in known | OPTIONS:
-            raise unknown(f"{task}: reader {reader}", "option", option, known | OPTIONS)
+    check_declaration(task, reader, files, options, kind, metric)
     for role, path in files.items():
-        if role not in roles:
-            raise unknown(f"{task}: reader {reader}", "file role", role, roles)
         if not path.exists():
             raise UserError(f"{task}: the file of the role '{role}' does not exist: {path}")
     source = Source(task, reader, dict(files), options, seed)
-    dataset = read(source)
+    dataset = load_reader(reader).read(source)
+    for role in source.unused():
+        read = ", ".join(other for other in files if other not in source.unused())
+        raise UserError(f"{task}: the file of the role '{role}' is not read beside those of: {read}. Leave it out.")
+    require_kind(task, reader, kind, dataset.kind)
+    metric = metric or dataset.metric or METRIC[dataset.kind]
+    check_metric(task, metric, dataset.kind, dataset.labels)
+    # One file for both is how the files of a task say it.
+    dataset.test_is_dev |= "test" in files and files["test"] == files.get("dev")
     if "divide" in options:
         divide(source, dataset, options["divide"])
+    for split in dataset.splits:
+        if split not in SPLITS:
+            raise UserError(
+                f"{task}: the split '{split}' is left over. Leave its file out, or cut it with the option divide, "
+                f'for example {{"divide": {{"{split}": {{"train": 0.8, "dev": 0.1, "test": 0.1}}}}}}.'
+            )
     check(source, dataset)
     _require_examples(source, dataset)
     dataset.splits = {split: dataset.splits[split] for split in SPLITS}
+    refuse_equal_splits(source, dataset)
+    require_field(source, dataset, metric, named_metric(task, metric)[0].field)
     name_unseen_labels(source, dataset)
     published = options.get("expected", {})
     _compare(source, counts_of(dataset), published)
@@ -61,11 +82,9 @@ def prepare(
         keep_fraction(source, dataset, options["fraction"])
     if "limit" in options:
         keep_limit(source, dataset, options["limit"])
+    seen_in_train = count_seen_inputs(source, dataset)
     if "distractors" in options:
         add_distractors(source, dataset, options["distractors"])
-    metric = options.get("metric") or dataset.metric or METRIC[dataset.kind]
-    if metric.partition(":")[0] not in METRICS:
-        raise unknown(task, "metric", metric, METRICS)
     for sentence in (*source.losses(), *source.warnings):
         log.warning("%s: %s", task, sentence)
     with atomic_folder(output) as folder:
@@ -75,14 +94,21 @@ def prepare(
             folder,
             "tasks",
             inputs={role: _identity(path) for role, path in files.items()},
-            parameters={"task": task, "reader": reader, "options": dict(options), "seed": seed},
-            counts=counts_of(dataset),
+            parameters={
+                "task": task,
+                "reader": reader,
+                "options": {name: value for name, value in options.items() if name != "expected"},
+                "seed": seed,
+            },
+            counts=counts_of(dataset) | seen_in_train,
             dropped=dict(sorted(source.dropped.items())),
             kind=dataset.kind,
             labels=dataset.labels,
             metric=metric,
             label_counts=_label_counts(dataset),
+            test_is_dev=dataset.test_is_dev,
             warnings=source.warnings,
+            published=dict(published),
             **dataset.about,
         )
 
@@ -91,8 +117,7 @@ def write_examples(path: Path, examples: list[Example]) -> None:
     """Write JSON Lines, gzipped without a time and a name, so that equal examples give equal bytes."""
     with open(path, "wb") as raw, gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0) as file:
         for example in examples:
-            line = json.dumps({name: value for name, value in example.items() if name != "unit"}, ensure_ascii=False)
-            file.write(line.encode() + b"\n")
+            file.write(line_of(example))
 
 
 def read_examples(folder: str | Path, split: str) -> list[Example]:

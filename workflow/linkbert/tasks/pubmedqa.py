@@ -9,6 +9,7 @@ from linkbert.tasks.base import Dataset, Example, Source
 
 ROLES = frozenset({"questions", "test_ids", "split", "archive"})
 OPTIONS: frozenset[str] = frozenset()
+KIND = "classification"
 LABELS = ["maybe", "no", "yes"]
 
 
@@ -18,12 +19,9 @@ def read(source: Source) -> Dataset:
     test = set(source.json("test_ids", "test_ground_truth.json"))
     if not isinstance(questions, dict):
         raise UserError(f"{source.task}: ori_pqal.json is not an object of questions by PMID.")
-    split_of = source.divide(questions.keys() - test, {"train": 450, "dev": 50}) | dict.fromkeys(test, "test")
-    splits: dict[str, list[Example]] = {"train": [], "dev": [], "test": []}
+    read: dict[str, list[Example]] = {"train": [], "test": []}
     for pmid, question in questions.items():
-        if pmid not in split_of:
-            source.drop("train", "not_in_index_file")
-            continue
+        part = "test" if pmid in test else "train"
         try:
             contexts = question["CONTEXTS"]
             example = {
@@ -31,11 +29,13 @@ def read(source: Source) -> Dataset:
                 "text_a": question["QUESTION"],
                 "text_b": " ".join(contexts) if isinstance(contexts, list) else None,
                 "label": question["final_decision"],
+                "unit": pmid,
             }
         except (KeyError, TypeError):
-            source.drop(split_of[pmid], "broken_row", where=f"question {pmid}")
+            source.drop(part, "broken_row", where=f"question {pmid}")
             continue
-        splits[split_of[pmid]].append(example)
+        read[part].append(example)
+    splits = source.divide("train", read["train"], {"train": 450, "dev": 50}, among=questions.keys() - test)
     by = "the index file" if source.has("split") else "seed"
     about = {"split": f"the publisher's test questions; the others 450 : 50, by {by}"}
-    return Dataset("classification", splits, LABELS, "accuracy", about)
+    return Dataset(KIND, splits | {"test": read["test"]}, LABELS, "accuracy", about)

@@ -35,11 +35,9 @@ def example_maker(
             raise unknown(f"{task}: option columns", "field", field, (*FIELDS[kind], *OPTIONAL))
 
     def label_of(value: Any) -> str:
-        if not isinstance(value, str | int) or value == "":
-            raise TypeError(f"{value!r} is no label")
         if isinstance(value, int) and not isinstance(value, bool) and names:
             return names[value] if value >= 0 else str(value)
-        return str(value)
+        return _name(value)
 
     def value_of(record: Mapping[str, Any], field: str) -> Any:
         column = columns.get(field, field)
@@ -51,6 +49,8 @@ def example_maker(
             if record.get(str(columns.get(field, field))) is not None:
                 example[field] = value_of(record, field)
         example["id"] = str(example["id"])
+        if "group" in example:
+            example["group"] = _name(example["group"])
         for field in FIELDS[kind]:
             example[field] = value_of(record, field)
         if kind == "span":
@@ -80,6 +80,13 @@ def _answers(answers: Any) -> list[dict[str, Any]]:
     if not all(isinstance(text, str) for text, _ in pairs):
         raise TypeError("an answer is no text")
     return [{"text": text, "start": _whole(start)} for text, start in pairs]
+
+
+def _name(value: Any) -> str:
+    """A label or a group as text; half a surrogate pair, which no file can hold, is a ValueError."""
+    if not isinstance(value, str | int) or value == "":
+        raise TypeError(f"{value!r:.80} is no name")
+    return str(value).encode().decode()
 
 
 def _list(value: Any) -> list[Any]:

@@ -12,6 +12,7 @@ from linkbert.tasks.base import SPLITS, Dataset, Example, Source
 
 ROLES = frozenset({"train", "dev", "test", "data", "split", "archive"})
 OPTIONS = frozenset({"split_by_article", "split_by_context"})
+KIND = "span"
 
 
 def read(source: Source) -> Dataset:
@@ -26,38 +27,43 @@ def read(source: Source) -> Dataset:
         sizes = source.options[f"split_by_{by}"]
         if len(sizes) != 3 or min(sizes) <= 0:
             raise UserError(f"{source.task}: split_by_{by} needs three positive sizes (train, dev, test), not {sizes}.")
-        examples = list(_examples(source, "data"))
-        splits = _divide(source, examples, by, dict(zip(SPLITS, sizes, strict=True)))
-        return Dataset("span", splits, about={"split": f"one file, divided by {by}, by seed"})
-    splits = {"train": list(_examples(source, "train")), "dev": list(_examples(source, "dev"))}
+        pairs = list(_examples(source, "data"))
+        units = [article if by == "article" else example["unit"] for article, example in pairs]
+        examples = [example for _, example in pairs]
+        splits = source.divide("data", examples, dict(zip(SPLITS, sizes, strict=True)), units)
+        return Dataset(KIND, splits, about={"split": f"one file, divided by {by}, by {_way(source)}"})
+    splits = {split: [example for _, example in _examples(source, split)] for split in ("train", "dev")}
     if source.has("test"):
-        return Dataset("span", splits | {"test": list(_examples(source, "test"))})
-    splits |= _divide(source, splits["dev"], "context", {"dev": 1, "test": 1})
-    return Dataset("span", splits, about={"split": "dev halved by context, by seed"})
+        return Dataset(KIND, splits | {"test": [example for _, example in _examples(source, "test")]})
+    splits |= source.divide("dev", splits["dev"], {"dev": 1, "test": 1})
+    return Dataset(KIND, splits, about={"split": f"dev halved by context, by {_way(source)}"})
 
 
-def _divide(source: Source, examples: list[Example], by: str, sizes: dict[str, float]) -> dict[str, list[Example]]:
-    split_of = source.divide((example["unit"][by] for example in examples), sizes)
-    return {name: [e for e in examples if split_of.get(str(e["unit"][by])) == name] for name in sizes}
+def _way(source: Source) -> str:
+    return "the index file" if source.has("split") else "seed"
 
 
-def _examples(source: Source, split: str) -> Iterator[Example]:
+def _examples(source: Source, split: str) -> Iterator[tuple[int, Example]]:
+    """(number of the article, question); the unit is the context."""
     content = source.json(split, f"{split}.json", f"{split}-v1.1.json")
     if not isinstance(content, dict) or not isinstance(content.get("data"), list):
         raise UserError(f"{source.task}, {split}: not SQuAD's format (no list 'data' at the top).")
     for article_number, article in enumerate(content["data"]):
         for paragraph_number, paragraph in enumerate(_members(source, split, article, "paragraphs")):
+            place = f"{article_number}.{paragraph_number}"
             for qa in _members(source, split, paragraph, "qas"):
                 try:
                     answers = [{"text": a["text"], "start": int(a["answer_start"])} for a in qa["answers"]]
-                    yield {
+                    example = {
                         "id": str(qa["id"]),
                         "question": qa["question"].strip(),
                         "context": paragraph["context"],
                         "answers": answers,
                         "golds": list(dict.fromkeys(answer["text"] for answer in answers)),
-                        "unit": {"article": article_number, "context": f"{article_number}.{paragraph_number}"},
+                        # An index file counts paragraphs; a seed must put a text that occurs twice in one split.
+                        "unit": place if source.has("split") else paragraph["context"],
                     }
+                    yield article_number, example
                 except (KeyError, TypeError, ValueError, AttributeError):
                     source.drop(split, "broken_row", where=f"article {article_number}, paragraph {paragraph_number}")
 

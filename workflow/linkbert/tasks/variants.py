@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from linkbert.errors import UserError, unknown
 from linkbert.rng import generator
-from linkbert.tasks.base import SPLITS, Dataset, Source
+from linkbert.tasks.base import SPLITS, Dataset, Source, drawn
 
 
 def divide(source: Source, dataset: Dataset, plan: Mapping[str, Mapping[str, float]]) -> None:
@@ -15,6 +15,8 @@ def divide(source: Source, dataset: Dataset, plan: Mapping[str, Mapping[str, flo
     for name, sizes in plan.items():
         if name not in dataset.splits:
             raise unknown(f"{source.task}: option divide", "split", name, dataset.splits)
+        if dataset.test_is_dev and name in ("dev", "test"):
+            raise UserError(f"{source.task}: option divide: test is dev here, so '{name}' cannot be divided by itself.")
         clash = next(
             (part for part in sizes if part not in SPLITS or (part != name and dataset.splits.get(part))), None
         )
@@ -24,15 +26,7 @@ def divide(source: Source, dataset: Dataset, plan: Mapping[str, Mapping[str, flo
             )
         whole = dataset.splits.pop(name)
         units = [str(example.get("unit", example.get("context", example.get("id")))) for example in whole]
-        names = sorted(set(units))
-        order = generator(source.seed, "divide", source.reader, name).permutation(len(names))
-        total, start, cumulated = sum(sizes.values()), 0, 0.0
-        part_of: dict[str, str] = {}
-        for part, size in sizes.items():
-            cumulated += size
-            stop = round(len(names) * cumulated / total)
-            part_of |= {names[place]: part for place in order[start:stop]}
-            start = stop
+        part_of = drawn(sorted(set(units)), sizes, generator(source.seed, "divide", source.reader, name))
         for part in sizes:
             dataset.splits[part] = [e for e, unit in zip(whole, units, strict=True) if part_of[unit] == part]
         shares = " : ".join(f"{part} {size:g}" for part, size in sizes.items())

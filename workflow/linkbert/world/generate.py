@@ -7,6 +7,7 @@ from pathlib import Path
 from linkbert.errors import unknown
 from linkbert.files import atomic_folder, sha256_of
 from linkbert.progress import Progress
+from linkbert.world.authors import write_authors
 from linkbert.world.books import write_books
 from linkbert.world.documents import write_documents
 from linkbert.world.exams import write_exams
@@ -62,6 +63,7 @@ def make_world(
             "relations": lambda: write_relations(world, folder),
             "documents": lambda: write_documents(world, folder),
             "exams": lambda: write_exams(world, folder),
+            "the authors' archive": lambda: write_authors(folder),  # of what the publishers' files before it hold
             "checkpoints": lambda: write_hub(world, folder, sizes),
         }
         progress = Progress("world", len(steps), "parts")
