@@ -48,7 +48,7 @@ class Task:
 
     @cached_property
     def fingerprint(self) -> str:
-        """The identity of the task: a hash of its ``meta.json``, but for what only compares it with published counts."""
+        """The identity of the task: a hash of its ``meta.json``, but for the published counts beside it."""
         return fingerprint({key: value for key, value in self.meta.items() if key not in ("published", "warnings")})
 
     def _said(self, key: str) -> Any:
