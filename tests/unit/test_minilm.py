@@ -41,7 +41,8 @@ def test_six_tasks_and_one_of_them_again_from_a_tuned_model(tmp_path):
     plan = planned(tmp_path)
     assert list(plan.tables) == ["minilm_tasks", "minilm_start"]
     jobs = [(model, list(runs)) for (model, _), runs in plan.jobs.items()]
-    assert jobs == [*(("minilm", [task]) for task in plan.tasks), ("minilm-stsb", ["rte"])]
+    tuned = [("minilm-stsb", [task]) for task in ("biosses", "rte")]
+    assert jobs == [*(("minilm", [task]) for task in plan.tasks), *tuned]
     assert len(plan.tasks) == 6 and {row["kind"] for row in plan.models.values()} == {"released"}
     # One recipe for RTE, wherever it begins.
     points = [runs["rte"]["recipes"] for runs in plan.jobs.values() if "rte" in runs]
@@ -161,6 +162,6 @@ def test_every_file_of_its_tasks_is_in_the_real_data(minilm, real, tmp_path):
     minilm.lay_mirror(tmp_path / "mirror", real, {"some/model": tmp_path / "model"})
     plan = planned(tmp_path / "mirror")
     for task in plan.tasks:
-        for _, file in plan.task_files(task):
+        for file in (file for _, file in plan.task_files(task) if "/" not in file):  # else of this repository
             source = shlex.split(plan.download_source(SimpleNamespace(file=file)))
             assert Path(source[source.index("--url") + 1]).is_file(), file
