@@ -13,7 +13,8 @@ from snakemake.utils import update_config
 from linkbert.declarations import CONFIGURATION, load_configuration
 from linkbert.errors import UserError
 from linkbert.finetune.tasks import Task
-from linkbert.planning.plan import NOTHING, Plan
+from linkbert.planning.chain import NOTHING
+from linkbert.planning.plan import Plan
 from linkbert.recipes import choose, recipe_points
 from linkbert.tasks.prepare import prepare
 

@@ -10,7 +10,8 @@ import yaml
 
 from linkbert.declarations import CONFIGURATION, load_configuration
 from linkbert.errors import UserError
-from linkbert.planning.plan import NOTHING, Plan
+from linkbert.planning.chain import NOTHING
+from linkbert.planning.plan import Plan
 from linkbert.report.plan import Reporting
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,9 +10,10 @@ import torch
 from linkbert.errors import UserError
 from linkbert.pretraining.checkpoint import Checkpoints
 from linkbert.pretraining.evaluation import measure
-from linkbert.pretraining.loop import Interrupted, Speed, StopRequest
+from linkbert.pretraining.loop import Speed
 from linkbert.pretraining.objective import Techniques
 from linkbert.pretraining.prefetch import Prefetch
+from linkbert.pretraining.signals import Interrupted, StopRequest
 
 
 @pytest.mark.parametrize("stop", [1, 3, 5, 11])

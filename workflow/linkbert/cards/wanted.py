@@ -5,7 +5,8 @@ from typing import Any
 
 from linkbert.declarations import check, names
 from linkbert.evidence.wanted import Wanted
-from linkbert.planning.plan import NOTHING, Plan, Wildcards
+from linkbert.planning.chain import NOTHING, Wildcards
+from linkbert.planning.plan import Plan
 
 _TEXT = {"type": "string", "minLength": 1}
 _TEXTS = {"type": "array", "items": _TEXT}

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from linkbert.declarations import names, table_tasks
 from linkbert.files import fingerprint
-from linkbert.planning.plan import NOTHING, Plan, Wildcards
+from linkbert.planning.chain import NOTHING, Wildcards
+from linkbert.planning.plan import Plan
 
 # The names of files whose hash says what they depend on; whatever else stands among the scores is packed as it is.
 HASHED = re.compile(r".+-[0-9a-f]{12}\.(json|npz)")

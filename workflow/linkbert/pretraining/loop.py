@@ -1,7 +1,6 @@
 """The pretraining loop: resumable at any step, the same for any number of ranks and any size of micro-batch."""
 
 import logging
-import signal
 import time
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,30 +21,12 @@ from linkbert.pretraining.objective import Techniques, losses
 from linkbert.pretraining.optim import adamw, linear_schedule
 from linkbert.pretraining.prefetch import Prefetch
 from linkbert.pretraining.recipe import Recipe
+from linkbert.pretraining.signals import Interrupted, StopRequest
 from linkbert.progress import Progress, count
 
 # Threads that make batches. One makes nine million tokens a second: enough for all but a tiny model on a fast GPU.
 CUDA_WORKERS = 4
 log = logging.getLogger(__name__)
-
-
-class Interrupted(Exception):
-    """A scheduler asked the run to stop; its state is saved."""
-
-
-class StopRequest:
-    """Whether a scheduler asked this process to stop, by SIGTERM or SIGUSR1."""
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    def listen(self) -> None:
-        """From now on such a signal no longer ends the process, but is remembered."""
-        for number in (signal.SIGTERM, signal.SIGUSR1):
-            signal.signal(number, self._ask)
-
-    def _ask(self, number: int, frame: Any) -> None:
-        self.asked = True
 
 
 class Speed:

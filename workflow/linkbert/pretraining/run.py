@@ -22,9 +22,10 @@ from linkbert.pretraining.devices import choose_device, prepare_cuda
 from linkbert.pretraining.distributed import World
 from linkbert.pretraining.evaluation import Heldout
 from linkbert.pretraining.flops import peak_of
-from linkbert.pretraining.loop import Interrupted, StopRequest, Trainer
+from linkbert.pretraining.loop import Trainer
 from linkbert.pretraining.masking import Vocabulary
 from linkbert.pretraining.recipe import Recipe
+from linkbert.pretraining.signals import Interrupted, StopRequest
 from linkbert.rng import key_of
 from linkbert.text.vocabulary import read_vocabulary
 

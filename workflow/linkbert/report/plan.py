@@ -8,7 +8,8 @@ from linkbert.cases.answers import VERSION, check_case
 from linkbert.declarations import check
 from linkbert.figures.definition import check_analysis
 from linkbert.files import fingerprint
-from linkbert.planning.plan import NOTHING, Plan, Wildcards
+from linkbert.planning.chain import NOTHING, Wildcards
+from linkbert.planning.plan import Plan
 from linkbert.report.boards import SCHEMA
 
 # What the report prints of the configuration: what numbers depend on, not where this machine keeps its files.
