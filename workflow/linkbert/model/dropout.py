@@ -57,6 +57,11 @@ def windows(bits: Tensor, starts: Tensor, width: int) -> Tensor:
     return bits.as_strided((WINDOWS, width), (STRIDE, 1)).index_select(0, starts)
 
 
+def _starts(keys: Tensor) -> Tensor:
+    """Where in the table masks begin, in strides: int64, as many as there are keys of tokens at their sites."""
+    return _shift(keys * _FIRST, 48)
+
+
 class Masks(NamedTuple):
     """The masks of some sites, to be made within the arithmetic that they belong to: what the compiler can take."""
 
@@ -107,22 +112,18 @@ class Dropout:
         """The same for a range of tokens."""
         return Dropout(self.keys[first:end])
 
-    def _starts(self, site: int, places: int) -> Tensor:
-        """Where in the table the masks of one site begin, in strides: int64 [T * places]."""
+    def mask(self, probability: float, site: int, width: int, like: Tensor, places: int = 1) -> Tensor:
+        """Scaled keep masks [T * places, width] for one site of the model that has so many places for each token."""
         keys = self.keys ^ _signed(site * _GOLDEN)
         if places > 1:
             keys = (keys[:, None] + torch.arange(places, device=keys.device) * _GOLDEN).view(-1)
-        return _shift(keys * _FIRST, 48)
-
-    def mask(self, probability: float, site: int, width: int, like: Tensor, places: int = 1) -> Tensor:
-        """Scaled keep masks [T * places, width] for one site of the model that has so many places for each token."""
-        return windows(_table(probability, like.device, like.dtype), self._starts(site, places), width)
+        return windows(_table(probability, like.device, like.dtype), _starts(keys), width)
 
     def at(self, probability: float, sites: tuple[int, ...]) -> Masks:
         """The masks of some sites at once: a GPU has as many kernels to start for one."""
         device = self.keys.device
         # Copies, not views: the compiler would make a graph for each offset of a view.
-        starts = torch.unbind_copy(_shift((self.keys ^ _numbers(sites, device)) * _FIRST, 48))
+        starts = torch.unbind_copy(_starts(self.keys ^ _numbers(sites, device)))
         if self.keys.is_cuda:
             return Masks(_table(probability, device, torch.bool), _scale(probability, device), starts)
         return Masks(_table(probability, device, torch.float32), None, starts)

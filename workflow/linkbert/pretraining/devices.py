@@ -1,12 +1,15 @@
 """Which device trains, how it is set up, and how much it is given at once."""
 
 import os
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 
 from linkbert.errors import UserError
 from linkbert.model.bert import ModelConfig
 
+T = TypeVar("T")
 # Tokens of a micro-batch on a CPU, and of one of BERT base on a GPU, to begin with; where memory does not suffice, they
 # are halved until it does.
 CPU_TOKENS, CUDA_TOKENS = 8192, 1 << 17
@@ -59,3 +62,13 @@ def short_of_memory(error: Exception) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error) for words in SHORT_OF_MEMORY)
+
+
+def attempt(work: Callable[[], T]) -> tuple[T | None, Exception | None]:
+    """What some work returns, or the error that less of it would have spared; any other error is raised."""
+    try:
+        return work(), None
+    except Exception as error:
+        if not short_of_memory(error):
+            raise
+        return None, error.with_traceback(None)  # frames would keep the activations alive

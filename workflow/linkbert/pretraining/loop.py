@@ -3,6 +3,7 @@
 import logging
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from linkbert.model.bert import BertForPreTraining, compile_rows
 from linkbert.model.precision import autocast, in_half
 from linkbert.pretraining.checkpoint import Checkpoints
 from linkbert.pretraining.data import Corpus, MicroBatch, assemble, deal, pieces
-from linkbert.pretraining.devices import first_micro_tokens, short_of_memory
+from linkbert.pretraining.devices import attempt, first_micro_tokens
 from linkbert.pretraining.distributed import World
 from linkbert.pretraining.evaluation import Heldout, measure, summarize
 from linkbert.pretraining.flops import peak_of, training_flops
@@ -262,7 +263,7 @@ class Trainer:
         # Filled on the device: a number copied there would make the host wait for all work before it.
         hidden = world.sum(torch.full((), float(hidden), device=self.device))
         sums = torch.zeros(2, device=self.device)
-        failure = self._accumulate(step, hidden, sums)
+        _, failure = attempt(partial(self._accumulate, step, hidden, sums))
         # On any rank: all make smaller micro-batches, or none does; all stop after this step, or none.
         failed, self.stopping = world.any(failure is not None, self.stop.asked)
         if failed:
@@ -275,16 +276,10 @@ class Trainer:
         self._sums += torch.cat([sums, norm[None]])
         return True
 
-    def _accumulate(self, step: Step, hidden: torch.Tensor, sums: torch.Tensor) -> Exception | None:
-        """Add up the gradients of a step's micro-batches, and their losses; what was raised where memory ran out."""
-        try:
-            for micro in step.micros:
-                sums += self.backward(micro.to(self.device), hidden)
-        except Exception as error:
-            if not short_of_memory(error):
-                raise
-            return error.with_traceback(None)  # frames would keep the activations alive
-        return None
+    def _accumulate(self, step: Step, hidden: torch.Tensor, sums: torch.Tensor) -> None:
+        """Add up the gradients of a step's micro-batches, and their losses."""
+        for micro in step.micros:
+            sums += self.backward(micro.to(self.device), hidden)
 
     def backward(self, micro: MicroBatch, hidden: torch.Tensor) -> torch.Tensor:
         """Add the gradients of a micro-batch; its share of both losses [2].
@@ -343,14 +338,8 @@ class Trainer:
             return
         tokens = self.micro_tokens
         while True:
-            result, failure = None, None
-            try:
-                with autocast(self.device, self.half):
-                    result = measure(self.model, self.heldout, tokens, self.device, self.world)
-            except Exception as error:
-                if not short_of_memory(error):
-                    raise
-                failure = error.with_traceback(None)
+            with autocast(self.device, self.half):
+                result, failure = attempt(partial(measure, self.model, self.heldout, tokens, self.device, self.world))
             if not self.world.any(failure is not None)[0]:
                 break
             tokens = self._smaller(tokens, failure or MemoryError("on another rank"))
