@@ -1,7 +1,8 @@
 """Turn one shard of raw input files into documents with links: documents.parquet, redirects.parquet, meta.json.
 
-Example: python scripts/extract_documents.py --format mediawiki --inputs simplewiki-pages-articles-multistream.xml.bz2 \
-    --shard 0 --shards 4 --options '{"min_characters": 200}' --output results/documents/simplewiki/0
+Example: python scripts/extract_documents.py --format mediawiki \\
+    --inputs simplewiki-pages-articles-multistream.xml.bz2 --shard 0 --shards 4 \\
+    --options '{"min_characters": 200}' --output results/documents/simplewiki/0
 """
 
 import argparse

@@ -3,6 +3,9 @@
 import io
 import json
 import os
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -19,6 +22,7 @@ from linkbert.files import (
     sha256_of,
     write_json,
     write_meta,
+    write_text,
 )
 from linkbert.progress import Progress, count, duration
 
@@ -48,6 +52,87 @@ def test_atomic_folder_replaces_an_older_one_and_leaves_it_on_failure(tmp_path):
         (folder / "new").write_text("2")
     assert [file.name for file in target.iterdir()] == ["new"]
     assert [file.name for file in tmp_path.iterdir()] == ["folder"]
+
+
+_FILLS_THE_DISK = """
+import resource, sys
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from linkbert.errors import UserError
+from linkbert.files import atomic_file, atomic_folder
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+numbers = np.random.default_rng(0).random(100_000)
+for write in (
+    lambda path: path.write_bytes(numbers.tobytes()),
+    lambda path: np.save(path, numbers),
+    lambda path: pq.write_table(pa.table({"a": numbers}), path),
+):
+    try:
+        with atomic_folder(sys.argv[1] + "/folder") as folder, atomic_file(folder / "file.npy") as file:
+            write(file)
+    except UserError as error:
+        print(error)
+"""
+
+
+def test_a_full_disk_is_told(tmp_path):
+    command = [sys.executable, "-c", _FILLS_THE_DISK, str(tmp_path)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(told) == 3 and all("cannot be written" in line and "MB of it are free" in line for line in told)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(PermissionError), atomic_file(tmp_path / "file"):
+        raise PermissionError(13, "of something else")
+
+
+_WRITES_AND_WAITS = """
+import sys
+from linkbert.files import atomic_file, atomic_folder
+with atomic_folder(sys.argv[1] + "/folder") as folder, atomic_file(sys.argv[1] + "/file.gz") as file:
+    (folder / "part").mkdir()
+    (folder / "part" / "half").write_text("half")
+    file.write_text("half")
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+
+
+def _write_again(folder):
+    with atomic_folder(folder / "folder") as temporary:
+        (temporary / "whole").write_text("whole")
+    with atomic_file(folder / "file.gz") as temporary:
+        temporary.write_text("whole")
+
+
+def test_what_a_killed_process_left_goes_when_the_same_is_written_again_and_nothing_else(tmp_path):
+    command = [sys.executable, "-c", _WRITES_AND_WAITS, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        left = sorted(file.name for file in tmp_path.iterdir())
+        assert len(left) == 2 and all(name.endswith((".folder", ".file.gz")) for name in left)
+        _write_again(tmp_path)
+        assert sorted(file.name for file in tmp_path.iterdir()) == sorted([*left, "file.gz", "folder"])  # it lives
+        process.kill()
+    write_text(tmp_path / "gz", "another file")
+    assert set(left) < {file.name for file in tmp_path.iterdir()}
+    _write_again(tmp_path)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["file.gz", "folder", "gz"]
+
+
+def test_of_what_other_machines_write_only_what_is_a_month_old_goes(tmp_path):
+    month = 31 * 24 * 3600
+    for name, age in (("0", month), ("1", 0), ("2", month)):
+        folder = tmp_path / f".0000000{name}-1-00000000.folder"
+        (folder / "part").mkdir(parents=True)
+        for path in (folder / "part", folder):
+            os.utime(path, (time.time() - age,) * 2)
+    written = tmp_path / ".00000002-1-00000000.folder" / "part" / "new"
+    written.write_text("just now")
+    os.utime(written.parent, (time.time() - month,) * 2)
+    with atomic_folder(tmp_path / "folder"):
+        pass
+    found = sorted(path.name for path in tmp_path.iterdir())
+    assert found == [".00000001-1-00000000.folder", ".00000002-1-00000000.folder", "folder"]
 
 
 def test_meta_is_the_same_for_the_same_work(tmp_path):

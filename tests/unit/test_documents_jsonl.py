@@ -71,6 +71,25 @@ def test_bad_lines_are_counted_and_kept_aside(tmp_path):
     assert {row["file"] for row in rejected} == {"own.jsonl.gz"}
 
 
+def test_a_file_without_any_document_is_refused(tmp_path):
+    path = write(tmp_path / "own.jsonl", [{"id": "a", "text": "x"}, {"id": "b", "text": "y"}, b"["])
+    with pytest.raises(UserError, match=r"own\.jsonl: none of its lines is a document \(no_doc_id: 2, not_json: 1\)"):
+        extract("jsonl", [path], tmp_path / "out")
+    path.write_bytes("\n".join(map(json.dumps, GOOD)).encode("utf-16"))
+    with pytest.raises(UserError, match="none of its lines is a document"):
+        extract("jsonl", [path], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    first, again, empty = (tmp_path / f"{name}.jsonl" for name in ("first", "again", "empty"))
+    write(first, GOOD[:1]), write(again, GOOD[:1]), empty.write_text("\n")
+    assert extract("jsonl", [first, again, empty], tmp_path / "out")["counts"]["documents"] == 1
+
+
+def test_a_byte_order_mark_is_no_text(tmp_path):
+    path = tmp_path / "own.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps(GOOD[0]).encode())
+    assert extract("jsonl", [path], tmp_path / "out")["counts"]["documents"] == 1
+
+
 @pytest.mark.parametrize("reason", BAD)
 def test_strict_names_the_line(tmp_path, reason):
     path = write(tmp_path / "own.jsonl", [GOOD[0], BAD[reason]])

@@ -10,7 +10,7 @@ import pytest
 from linkbert.documents import extract
 from linkbert.documents.report import total, unaccounted
 from linkbert.errors import UserError
-from linkbert.files import read_json
+from linkbert.files import read_json, sha256_of
 
 HEADER = (
     '<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" xml:lang="en">\n  <siteinfo><case>first-letter</case>'
@@ -145,6 +145,15 @@ def test_damaged_files_are_refused_with_their_place(data, tmp_path):
     refused(data_copy(data, tmp_path, cut), "after page 4, 'Kategorie:Baum', near byte .* truncated")
     refused(data_copy(data, tmp_path, lambda plain: bz2.compress(plain)[:-40]), "truncated near byte")
     refused(data_copy(data, tmp_path, lambda plain: gzip.compress(plain)[:-12]), "truncated near byte")
+
+    # Also behind the last page: nothing of a file is left unread.
+    refused(data_copy(data, tmp_path, lambda plain: bz2.compress(plain)[:-1]), "truncated near byte")
+    refused(data_copy(data, tmp_path, lambda plain: gzip.compress(plain)[:-1]), "truncated near byte")
+    refused(data_copy(data, tmp_path, lambda plain: plain + plain), "Extra content")
+    refused(data_copy(data, tmp_path, lambda plain: bz2.compress(plain) + b"more"), "corrupt bzip2 data")
+    for pack in (bz2.compress, gzip.compress):
+        padded = data_copy(data, tmp_path, lambda plain, pack=pack: pack(plain) + b"\0" * 512)
+        assert extract("mediawiki", [padded], tmp_path / "padded")["inputs"] == {padded.name: sha256_of(padded)}
 
     def flip(plain: bytes) -> bytes:
         packed = bytearray(bz2.compress(plain))

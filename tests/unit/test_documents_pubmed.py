@@ -89,6 +89,9 @@ def test_damaged_files(small, tmp_path):
     path.write_bytes(small.read_bytes().partition(b'"1">104</PMID>')[0])
     with pytest.raises(UserError, match=r"cut\.xml: broken XML after record 3, PMID 102, near byte"):
         extract("pubmed", [path], tmp_path / "out")
+    path.write_bytes(small.read_bytes() * 2)
+    with pytest.raises(UserError, match="broken XML after record"):
+        extract("pubmed", [path], tmp_path / "out")
     path.write_text("<html></html>")
     with pytest.raises(UserError, match="not PubMed XML"):
         extract("pubmed", [path], tmp_path / "out")

@@ -47,6 +47,8 @@ CASES = {
     "brackets in a label": ("[[a|[b]]].", "[b].", [("A", "[b]")], {}),
     "nested": ("[[a|b [[c]] d]].", "a|b c d.", [("C", "c")], {"nested": 1}),
     "unclosed": ("[[a b\n\n[[c]] d]]", "a b\n\nc d", [("C", "c")], {"nested": 1}),
+    "a long label": (f"[[a|{'b' * 19_000}]]", "b" * 19_000, [("A", "b" * 19_000)], {}),
+    "a label beyond all measure": (f"[[a|{'b' * 20_001}]] c", "a|" + "b" * 20_001 + " c", [], {"unclosed": 1}),
     "unclosed at the end": ("x [[y", "x y", [], {"unclosed": 1}),
     "stray closing": ("x]] [[y]]", "x y", [("Y", "y")], {}),
     "link to a URL": ("[[http://a.example|b]]", "b", [], {"external": 1}),
@@ -59,6 +61,7 @@ CASES = {
     "link in a tag without content": ("a<ref name='[[b]]'/>c", "ac", [], {"in_tag": 1}),
     "illegal title": ("[[a{b|c]]", "c", [], {"invalid": 1}),
     "label over two lines": ("[[a|b\nc]] d", "b c d", [("A", "b c")], {}),
+    "target over two lines": ("[[a\nb]] [[a\nb|c]] d", "a b c d", [], {"invalid": 2}),
     "break in a label": ("[[a|b<br />c]]", "b c", [("A", "b c")], {}),
     "spaces in an anchor": ("x [[a| b ]] y[[c|&nbsp;d]]", "x b y d", [("A", "b"), ("C", "d")], {}),
     "template": ("A {{x|[[b]]|{{y|[[c]]}}}}d.", "A d.", [], {"in_template": 2}),
@@ -89,15 +92,20 @@ CASES = {
     "link in an attribute": ("<span title='[[a]]'>b</span>", "b", [], {"in_tag": 1}),
     "quotes": ("'''''a''' b'' '''c''' ''d''", "a b c d", [], {}),
     "apostrophes beside quotes": ("l'''Énéide'' ''''a''''", "l'Énéide 'a'", [], {}),
+    "five quotes are bold and italics": ("'''''a'''b'''", "a'b", [], {}),
+    "an apostrophe, best not behind a space": ("''a '''b'''c'''d", "a b'cd", [], {}),
     "external links": ("[https://a.example the site] [http://b.example] x", "the site x", [], {}),
     "square brackets": ("He said [sic] x", "He said [sic] x", [], {}),
     "magic words": ("__NOTOC__a __init__", "a __init__", [], {}),
     "language variants": ("-{zh-hans:甲;zh-hant:乙}-丙", "甲丙", [], {}),
+    "variants without flags": ("-{5|6}- -{H|zh:甲}-x", "5|6 x", [], {}),
     "paragraphs": ("a\nb\n\n\nc", "a b\n\nc", [], {}),
     "heading": ("a\n== [[b]] ==\nc", "a\n\nc", [], {"in_heading": 1}),
     "lists": ("a\n* [[b]]\n# [[c]]\n: [[d]]\n; [[e]]\nf", "a\n\nf", [], {"in_list": 4}),
     "rule": ("a\n----\nb", "a\n\nb", [], {}),
     "apparatus": ("a\n== See also ==\n[[b]]\n=== More ===\n[[c]]\n== Life ==\nd", "a\n\nd", [], {"in_section": 2}),
+    "uneven heading": ("a\n== See also ==\n[[b]]\n=== Life ==\nc", "a\n\nc", [], {"in_section": 1}),
+    "an anchor of which nothing is left": ("x\n\n[[a|()]]\n\ny", "x\n\ny", [], {"empty": 1}),
     "holes": ("X ({{IPA|x}}; born 1900) is ( ) a {{cn}} .", "X (born 1900) is a.", [], {}),
 }  # fmt: skip
 
@@ -132,6 +140,12 @@ def test_a_wiki_of_another_language():
     assert page.dropped == {"file": 3, "in_caption": 1, "category": 1, "namespace": 1}
 
 
+def test_the_names_of_a_wiki_win():
+    assert Site().resolve("Book:x") == ("namespace", "x")
+    assert Site(namespaces={"Book": 0}).resolve("book:x") == ("page", "Book:x")
+    assert Site(namespaces={"Bild": 6}).resolve("bild:x.png") == ("file", "x.png")
+
+
 def test_titles():
     site = Site()
     assert site.resolve("straße")[1] == "Straße" and site.resolve("ßx") == ("page", "ßx")
@@ -139,6 +153,7 @@ def test_titles():
     assert site.resolve("a\u200e_ \u00a0b") == ("page", "A b")
     assert site.resolve("x" * 256) == ("invalid", "")
     assert Site(first_letter=False).resolve("dog") == ("page", "dog")
+    assert (Site().title("dog__a "), Site(first_letter=False).title("dog__a ")) == ("Dog a", "dog a")
 
 
 PIECES = [

@@ -239,12 +239,12 @@ def test_the_part_of_another_url_is_not_used(remote: Remote, tmp_path: Path) -> 
 
 
 def test_resume_after_a_kill(remote: Remote, tmp_path: Path) -> None:
-    remote.pause = 0.02
+    remote.pause = 0.2
     script = Path(download_file.__file__)
     command = [sys.executable, str(script), "--url", remote.url, "--output", str(tmp_path / "file.bin")]
     process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
     part = tmp_path / "file.bin.part"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not (part.exists() and part.stat().st_size and (tmp_path / "file.bin.part.json").exists()):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
@@ -257,6 +257,18 @@ def test_resume_after_a_kill(remote: Remote, tmp_path: Path) -> None:
     remote.pause = 0.0
     assert fetched(remote, tmp_path / "file.bin") == CONTENT
     assert remote.requests[-1]["Range"] == f"bytes={kept}-"
+
+
+def test_a_full_disk_is_told_and_what_arrived_is_continued(remote: Remote, tmp_path: Path) -> None:
+    command = [sys.executable, download_file.__file__, "--url", remote.url, "--output", str(tmp_path / "file")]
+    limited = ["bash", "-c", 'ulimit -f 100 && exec "$@"', "bash", *command]  # blocks of 1,024 bytes
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(limited, capture_output=True, text=True, env=environment)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "cannot be written" in done.stderr and "Make room" in done.stderr
+    assert (tmp_path / "file.part").read_bytes() == CONTENT[: 100 * 1024]
+    download(remote.url, tmp_path / "file", Expected(sha256(CONTENT)), patience=QUICK)
+    assert "Range" in remote.requests[-1]
 
 
 def test_no_server_at_all(tmp_path: Path) -> None:

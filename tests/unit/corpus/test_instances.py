@@ -84,6 +84,44 @@ def test_same_seed_same_bytes_and_every_epoch_another(tokens: Tokens, graph: Gra
     assert sampler.sample(1)[0].tobytes() == make(1, 1)
 
 
+@pytest.mark.parametrize("shares", [(1, 0, 0), (0, 1, 0), (0, 0, 1)])
+def test_another_seed_gives_other_instances(tokens: Tokens, graph: Graph, shares: tuple[float, ...]) -> None:
+    one, other = (sample(tokens, graph, Sampling(*shares), LENGTH, seed, 0) for seed in (1, 2))
+    both = np.intersect1d(one["a_start"], other["a_start"], return_indices=True)[1:]
+    assert (one[both[0]] == other[both[1]]).mean() < 0.8  # segments at the same place
+
+
+def test_every_epoch_meets_other_strangers(tokens: Tokens, graph: Graph) -> None:
+    first, second = (sample(tokens, graph, Sampling(0, 1, 0), LENGTH, 1, epoch) for epoch in (0, 1))
+    _, one, other = np.intersect1d(first["a_start"], second["a_start"], return_indices=True)
+    b = [tokens.document_of(rows["b_start"][which]) for rows, which in ((first, one), (second, other))]
+    assert (b[0] == b[1]).mean() < 0.1
+
+
+def test_a_graph_of_other_documents_is_refused(tokens: Tokens) -> None:
+    with pytest.raises(UserError, match="not the same corpus"):
+        Sampler(tokens, graph_of(len(tokens) + 1, [(0, 1, -1)]), Sampling(), LENGTH, 1)
+
+
+def test_the_mixture_of_a_large_corpus_is_fitted_on_a_part(
+    tokens: Tokens, graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walked: list[int] = []
+    walk = Sampler._walk
+
+    def spy(self: Sampler, documents: np.ndarray, *rest: object) -> object:
+        walked.append(len(documents))
+        return walk(self, documents, *rest)
+
+    monkeypatch.setattr(Sampler, "_walk", spy)
+    monkeypatch.setattr("linkbert.instances.sampling._PILOT_TOKENS", len(tokens.tokens) // 2)
+    part = Sampler(tokens, graph, Sampling(), 40, 1)
+    assert 0.3 * len(tokens) < max(walked) < 0.7 * len(tokens)
+    assert part.expected == pytest.approx(np.full(3, 1 / 3), abs=0.01)
+    shares = np.bincount(part.sample(0)[0]["relation"], minlength=3)
+    assert shares / shares.sum() == pytest.approx(part.expected, abs=0.06)
+
+
 def test_a_document_does_not_depend_on_the_others(tokens: Tokens) -> None:
     sampling = Sampling(0, 1, 0)
     everything = sample(tokens, None, sampling, LENGTH, 1, 0)
@@ -183,6 +221,24 @@ def test_links_of_segment_a_only() -> None:
     assert (False, 1) in seen["document"]
 
 
+@pytest.mark.parametrize("start", ["random", "start"])
+def test_where_segment_b_begins_elsewhere(start: str) -> None:
+    # Document 0 links to 1 and 2, which have 20 sentences each.
+    tokens = corpus([8] * 400, [8] * 20, [8] * 20, links=[])
+    graph = graph_of(3, [(0, 1, -1), (0, 2, -1), (1, 0, -1), (2, 0, -1)])
+    sampling = Sampling(0, 0, 1, b_start=start)
+    rows = np.concatenate([sample(tokens, graph, sampling, 32, 1, epoch) for epoch in range(20)])
+    rows = rows[tokens.document_of(rows["a_start"]) == 0]
+    target = tokens.document_of(rows["b_start"])
+    sentence = (rows["b_start"] - tokens.bounds[target]) // 8
+    if start == "start":
+        assert not sentence.any()
+        return
+    for document in (1, 2):  # the one chosen says nothing of the sentence chosen
+        count = np.bincount(sentence[target == document], minlength=20)
+        assert len(count) == 20 and count == pytest.approx(count.mean(), rel=0.3)
+
+
 def test_links_without_a_token_belong_to_the_document() -> None:
     tokens = corpus([50, 50], [9], links=[-1])
     graph = graph_of(2, [(0, 1, 0)])
@@ -228,6 +284,29 @@ def test_strangers_are_uniform_and_never_neighbors() -> None:
     assert not Strangers(usable, graph_of(30, [(3, t, -1) for t in range(30) if t != 3])).exist[3]
 
 
+def test_strangers_of_a_document_that_nearly_all_others_link_to() -> None:
+    sources = [source for source in range(300) if source not in (3, 7)]
+    strangers = Strangers(np.ones(300, bool), graph_of(300, [(source, 3, -1) for source in sources]))
+    assert set(strangers.draw(np.full(50, 3), ("a",), np.arange(50)).tolist()) == {7}
+    half = [(3, target, -1) for target in range(4, 300)] + [(source, 3, -1) for source in range(3)]
+    all_linked = Strangers(np.ones(300, bool), graph_of(300, sorted(half)))
+    assert not all_linked.exist[3] and all_linked.exist.sum() == 299
+
+
+@pytest.mark.parametrize("sampling", [Sampling(), Sampling(0, 1, 0)])
+def test_no_token_is_left_out(sampling: Sampling) -> None:
+    tokens = corpus([5, 1], [1], [3, 1, 1, 40, 1], [90], [2, 30, 1] * 20)
+    graph = graph_of(5, [(0, 1, -1), (4, 2, -1)])
+    for epoch in range(20):
+        rows = sample(tokens, graph, sampling, 32, 1, epoch)
+        seen = np.zeros(len(tokens.tokens), bool)
+        for row in rows:
+            seen[row["a_start"] : row["a_start"] + row["a_length"]] = True
+            if row["relation"] == CONTIGUOUS:
+                seen[row["b_start"] : row["b_start"] + row["b_length"]] = True
+        assert seen.all()
+
+
 def test_the_mixture_is_as_near_as_the_corpus_permits(tokens: Tokens, graph: Graph) -> None:
     sampler = Sampler(tokens, graph, Sampling(), 40, 1)
     rows = np.concatenate([sampler.sample(epoch)[0] for epoch in range(5)])
@@ -241,6 +320,14 @@ def test_the_mixture_is_as_near_as_the_corpus_permits(tokens: Tokens, graph: Gra
     assert (rows["relation"] == LINKED).sum() == tally["linkable_anchors"] > 0
     shares = np.bincount(rows["relation"]) / len(rows)
     assert shares[CONTIGUOUS] == pytest.approx(shares[RANDOM], abs=0.05)
+
+
+def test_the_declared_fraction_is_held_out() -> None:
+    one, other = (held_out(200_000, seed, 0.02) for seed in (1, 2))
+    assert one.mean() == pytest.approx(0.02, abs=0.001)
+    assert (one & other).mean() == pytest.approx(0.02**2, abs=0.0003)
+    assert not held_out(1000, 1, 0.0).any()
+    assert (held_out(200_000, 1, 0.05) >= one).all()  # a larger fraction takes more, and never gives back
 
 
 def test_held_out_documents_meet_only_each_other(world, tmp_path: Path, tokens: Tokens) -> None:

@@ -74,3 +74,8 @@ def test_the_highest_draw_stays_inside() -> None:
     top = np.array([1 - 2.0**-53])
     for possible, relation in (([1, 1, 1], 2), ([1, 1, 0], 1), ([1, 0, 0], 0)):
         assert draw(np.array([possible], bool), weights, top) == relation
+
+
+def test_the_lowest_draw_is_possible_too() -> None:
+    for possible, relation in (([0, 1, 1], 1), ([0, 0, 1], 2), ([1, 0, 1], 0)):
+        assert draw(np.array([possible], bool), np.array([0.1, 0.2, 0.3]), np.array([0.0])) == relation

@@ -12,7 +12,7 @@ from linkbert.errors import UserError
 from linkbert.files import read_meta
 from linkbert.graph import Graph
 from linkbert.graph.build import build_graph
-from linkbert.graph.nearest import Search, heaviest, nearest
+from linkbert.graph.nearest import Search, heaviest, nearest, running_cost
 from linkbert.graph.tfidf import weights
 
 
@@ -103,11 +103,27 @@ def test_an_index_of_everything_is_exact() -> None:
     assert indexed.cosine == pytest.approx(exact.cosine, abs=1e-6)
 
 
+def test_fewer_documents_than_neighbors() -> None:
+    matrix = weights([["one word", "one more word", "another"]])
+    for search in (Search(), Search(exact=0)):
+        found = nearest(matrix, 5, search=search)
+        assert np.split(found.indices, found.indptr[1:-1])[:2] == [[1], [0]]
+        assert (len(found.indices), found.recall) == (2, 1.0)
+
+
 def test_heaviest_entries_of_rows() -> None:
     matrix = sparse.csr_matrix(np.array([[3, 5, 3, 3, 0], [0, 0, 1, 0, 2], [9, 8, 7, 6, 5]], np.float32))
     assert heaviest(matrix, 2).toarray().tolist() == [[3, 5, 0, 0, 0], [0, 0, 1, 0, 2], [9, 8, 0, 0, 0]]
     some = heaviest(matrix, np.array([1, 1, 4]))
     assert some.toarray().tolist() == [[0, 5, 0, 0, 0], [0, 0, 0, 0, 2], [9, 8, 7, 6, 0]]
+
+
+@pytest.mark.parametrize("entries", [1, 3, 1000])
+def test_the_running_cost_of_rows(entries: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("linkbert.graph.nearest._ENTRIES", entries)
+    matrix = sparse.csr_matrix(np.array([[0, 0, 0], [1, 0, 1], [0, 0, 0], [1, 1, 1], [0, 1, 0], [0, 0, 0]], np.float32))
+    assert running_cost(matrix, np.array([100, 10, 1])).tolist() == [0, 0, 101, 101, 212, 222, 222]
+    assert running_cost(matrix[:1], np.array([100, 10, 1])).tolist() == [0, 0]
 
 
 def test_worker_processes_count_the_same_words(world) -> None:

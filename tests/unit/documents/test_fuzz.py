@@ -218,7 +218,9 @@ def test_bombs_are_refused_before_they_fill_the_memory(name, tmp_path, monkeypat
 
 def test_json_that_explodes_is_one_bad_line(tmp_path):
     path = tmp_path / "bad.jsonl"
-    path.write_text('{"doc_id": ' + "[" * 200_000 + '\n{"doc_id": ' + "9" * 100_000 + ', "text": ""}\n')
+    path.write_text(
+        '{"doc_id": ' + "[" * 200_000 + '\n{"doc_id": ' + "9" * 100_000 + ', "text": ""}\n{"doc_id": 1, "text": ""}\n'
+    )
     assert extract("jsonl", [path], tmp_path / "out")["dropped"] == {"pages.not_json": 2}
 
 

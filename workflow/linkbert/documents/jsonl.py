@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,9 @@ def extract(
     A line that is no document is kept aside in ``rejected.jsonl`` with its file, number and reason; a link that is no
     link is dropped; both are counted. Within a shard the first document of a ``doc_id`` stays; all ids are held in
     memory for that. Links are ordered by place, those without one last. Fields of other names are ignored, counted.
+
+    Raises:
+        UserError: where no line of a file is a document.
     """
     progress = Progress("documents", unit="lines")
     tally.counts["pages_found"] = tally.counts["links_found"] = 0
@@ -49,16 +53,24 @@ def extract(
     with open(writer.folder / "rejected.jsonl", "w", encoding="utf-8") as rejected:
         for path in files_of(paths, shard, shards):
             source = Source(path)
+            became: Counter[str] = Counter()
             for number, line in enumerate(lines(source), start=1):
                 if line.strip():
-                    _line(line, f"{path}, line {number}", seen, options, writer, tally, rejected)
+                    became[_line(line, f"{path}, line {number}", seen, options, writer, tally, rejected)] += 1
                     progress.update()
+            if became and not became.keys() & {"document", "duplicate_doc_id"}:
+                told = ", ".join(f"{reason}: {count:,}" for reason, count in became.most_common())
+                raise UserError(
+                    f"{path}: none of its lines is a document ({told}). Each must be a JSON object in UTF-8, such as "
+                    '{"doc_id": "a", "text": "see b", "links": [{"target": "b", "start": 4, "end": 5}]}.'
+                )
             record(hashes, source)
     progress.close()
     return hashes
 
 
-def _line(line: bytes, where: str, seen: set[str], options: Options, writer: Writer, tally: Tally, out: TextIO) -> None:
+def _line(line: bytes, where: str, seen: set[str], options: Options, writer: Writer, tally: Tally, out: TextIO) -> str:
+    """Write one line's document, or keep it aside; return "document", or why it is none."""
     tally.counts["pages_found"] += 1
     links: list[Any] = []
     try:
@@ -81,7 +93,7 @@ def _line(line: bytes, where: str, seen: set[str], options: Options, writer: Wri
             "content": line.decode("utf-8", "replace").strip(),
         }
         out.write(json.dumps(row, ensure_ascii=True) + "\n")
-        return
+        return bad.reason
     seen.add(doc_id)
     for name in value.keys() - _FIELDS:
         known = f"fields.{name}" in tally.dropped or len(tally.dropped) < _NAMES
@@ -99,11 +111,12 @@ def _line(line: bytes, where: str, seen: set[str], options: Options, writer: Wri
             tally.drop("links", reason)
     kept.sort(key=lambda row: (row[1] is None, row[1] or 0))
     writer.document(doc_id, title, text, kept)
+    return "document"
 
 
 def _parse(line: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(line)
+        value = json.loads(line.decode("utf-8-sig"))  # of bytes, the library would guess the encoding
     except UnicodeDecodeError:
         raise _Bad("not_utf8", "not UTF-8") from None
     except (ValueError, RecursionError) as error:

@@ -149,7 +149,7 @@ def read_pages(source: Source, namespaces: dict[str, int] | None = None) -> Iter
     site = Site(namespaces=namespaces or {})
     last, number = "", 0
     text: str | None = None
-    model = ""
+    model, whole = "", False
 
     def where() -> str:
         return f"after page {number:,}, '{last}'" if number else "before its first page"
@@ -174,8 +174,9 @@ def read_pages(source: Source, namespaces: dict[str, int] | None = None) -> Iter
             yield site, RawPage(last, _number(namespace) if namespace else None, target, text, model)
             text, model = None, ""
         elif element.getparent() is None:
-            return
-    raise UserError(f"{source.path}: not a MediaWiki export: its root element is not <mediawiki>.")
+            whole = True
+    if not whole:
+        raise UserError(f"{source.path}: not a MediaWiki export: its root element is not <mediawiki>.")
 
 
 def _name(tag: str) -> str:

@@ -124,7 +124,7 @@ def _unwanted(item: Citation, options: Options) -> str:
 
 def read_records(source: Source, tally: Tally) -> Iterator[Citation | str]:
     """The records of a file, and the PMID (a plain string) of each deletion. Memory is bounded by one record."""
-    last, number = "", 0
+    last, number, whole = "", 0, False
 
     def where() -> str:
         return f"after record {number:,}, PMID {last}" if number else "before its first record"
@@ -133,7 +133,8 @@ def read_records(source: Source, tally: Tally) -> Iterator[Citation | str]:
     roots = ("PubmedArticleSet", "MedlineCitationSet", "PubmedBookArticleSet")
     for element in elements(source, tags + roots, where):
         if element.tag in roots:
-            return
+            whole = True
+            continue
         parent = element.getparent()
         if element.tag == "MedlineCitation" and parent is not None and parent.tag == "PubmedArticle":
             continue
@@ -150,7 +151,8 @@ def read_records(source: Source, tally: Tally) -> Iterator[Citation | str]:
             else:
                 tally.drop("pages", "book" if element.tag == "PubmedBookArticle" else "malformed")
         free(element)
-    raise UserError(f"{source.path}: not PubMed XML: its root element is none of {', '.join(roots)}.")
+    if not whole:
+        raise UserError(f"{source.path}: not PubMed XML: its root element is none of {', '.join(roots)}.")
 
 
 def _parsed(element: etree._Element) -> Citation | None:

@@ -89,6 +89,9 @@ def _bunzip(blocks: Iterator[bytes], source: Source) -> Iterator[bytes]:
     for block in blocks:
         while block:
             if decompressor is None:
+                block = block.lstrip(b"\0")  # archives may be padded with zeros after the last member
+                if not block:
+                    break
                 decompressor = bz2.BZ2Decompressor()
             try:
                 yield decompressor.decompress(block, _PIECE)
@@ -108,7 +111,7 @@ def _gunzip(blocks: Iterator[bytes], source: Source) -> Iterator[bytes]:
     for block in blocks:
         while block:
             if decompressor is None:
-                block = block.lstrip(b"\0")  # archives may be padded with zeros after the last member
+                block = block.lstrip(b"\0")
                 if not block:
                     break
                 decompressor = zlib.decompressobj(wbits=31)

@@ -50,7 +50,7 @@ def download_hub(
     endpoint: str | None = None,
     patience: Patience | None = None,
 ) -> dict[str, Any]:
-    """Bring ``org/name`` at a commit to the folder `output`; return its meta.json.
+    """Bring ``org/name`` at a commit, or a folder of this machine, to the folder `output`; return its meta.json.
 
     It holds the sha256 of every file and, from the hub itself, the commit that was found.
 
@@ -61,9 +61,12 @@ def download_hub(
     Raises UserError: a revision that can move (unless `allow_branch`), offline mode without a cached copy, a repository
     or a revision that is not there, nothing in it to read, a wrong byte.
     """
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
-        raise UserError(f"repository '{repository}': expected org/name, as in michiyasunaga/LinkBERT-base.")
-    if not allow_branch and not re.fullmatch(r"[0-9a-f]{40}", revision):
+    own = repository.startswith("file://")
+    if not own and not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
+        raise UserError(
+            f"repository '{repository}': expected org/name, as in michiyasunaga/LinkBERT-base, or file:///folder."
+        )
+    if not own and not allow_branch and not re.fullmatch(r"[0-9a-f]{40}", revision):
         raise UserError(
             f"{repository}: revision '{revision}' can move. Give the 40 digits of a commit, or --allow-branch."
         )
@@ -72,7 +75,9 @@ def download_hub(
     patience = patience or Patience()
     with atomic_folder(output) as folder:
         found = {}
-        if mirror:
+        if own:
+            _from_folder(repository, kind, folder)
+        elif mirror:
             _from_mirror(repository, kind, folder, mirror.rstrip("/"), checksums, patience)
         else:
             found["commit"] = _from_hub(repository, revision, kind, folder, endpoint)
@@ -88,6 +93,18 @@ def download_hub(
             **found,
             sha256={file.relative_to(folder).as_posix(): sha256_of(file) for file in files},
         )
+
+
+def _from_folder(repository: str, kind: str, folder: Path) -> None:
+    """Copy a folder of this machine, such as a model that was trained here."""
+    root = local_path(repository)
+    if root is None or not root.is_dir():
+        raise UserError(f"{repository}: there is no such folder.")
+    for name in _some(
+        repository, (file.relative_to(root).as_posix() for file in root.rglob("*") if file.is_file()), kind
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(root / name, folder / name)
 
 
 def _from_mirror(
@@ -145,7 +162,8 @@ def _from_hub(repository: str, revision: str, kind: str, folder: Path, endpoint:
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         offline = " HF_HUB_OFFLINE is set and the cache has no copy." if constants.is_offline_mode() else ""
         raise UserError(
-            f"{repository}@{revision}: the hub cannot be read ({reason}).{offline} A mirror helps."
+            f"{repository}@{revision}: the hub cannot be read ({reason}).{offline} Without a network, put its "
+            f"files into hub/{repository}/ of a mirror (downloads.mirror in the config)."
         ) from None
     for name in chosen:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

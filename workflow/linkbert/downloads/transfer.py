@@ -22,7 +22,7 @@ from pathlib import Path
 
 from linkbert import __version__
 from linkbert.errors import UserError
-from linkbert.files import write_text
+from linkbert.files import told_when_full, write_text
 from linkbert.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -108,7 +108,7 @@ def fetch(url: str, output: Path, patience: Patience, verify: Callable[[Path], N
     A part and what it is a part of (``<output>.part.json``) stay behind when the network fails or the process dies.
     """
     part = output.with_name(output.name + ".part")
-    with _locked(part):
+    with told_when_full(output), _locked(part):
         remote = _Remote.load(output.with_name(output.name + ".part.json"), url)
         if remote.url != url:
             remote = _restart(part, remote, url)
@@ -185,7 +185,9 @@ def _transfer(url: str, part: Path, remote: _Remote, progress: Progress, patienc
             file.truncate(have)
             file.seek(have)
             while block := _block(response):
-                file.write(block)
+                left = memoryview(block)
+                while left:  # a disk that is nearly full takes a part, and says so by the number only
+                    left = left[file.write(left) :]
                 progress.update(len(block))
         if remote.size is not None and part.stat().st_size < remote.size:
             raise Interrupted(f"the connection ended after {part.stat().st_size} of {remote.size} bytes")

@@ -1,9 +1,7 @@
 """The graph of lexical similarity: the k nearest documents by TF-IDF cosine (paper section 4.1, k = 5)."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 
 from linkbert.graph.csr import Graph
 from linkbert.graph.nearest import Search, nearest
-from linkbert.pools import bounded
+from linkbert.pools import bounded, processes
 from linkbert.progress import Progress
 from linkbert.text.corpus import batches
 
@@ -82,5 +80,5 @@ def _parallel(parts: Iterator[list[str]], threads: int) -> Iterator[sparse.csr_m
     if threads == 1:
         yield from map(_count_words, parts)
         return
-    with ProcessPoolExecutor(threads, mp_context=get_context("spawn")) as pool:
+    with processes(threads) as pool:
         yield from bounded(pool, _count_words, parts, 2 * threads)

@@ -188,7 +188,7 @@ def _write(
     tokenizer.no_truncation()
     tokenizer.no_padding()
     with atomic_folder(output) as folder:
-        tokenizer.save(str(folder / "tokenizer.json"))
+        (folder / "tokenizer.json").write_text(tokenizer.to_str(pretty=True), encoding="utf-8")
         (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
         write_json(folder / "tokenizer_config.json", config)
         write_json(folder / "special_tokens_map.json", roles)

@@ -3,11 +3,9 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +14,7 @@ import pyarrow.parquet as pq
 
 from linkbert.errors import UserError
 from linkbert.files import atomic_folder, write_meta
-from linkbert.pools import bounded
+from linkbert.pools import bounded, processes
 from linkbert.progress import Progress
 from linkbert.text.corpus import COLUMNS, batches, count_documents, fingerprints, links_of
 from linkbert.text.pieces import PieceEncoder
@@ -89,7 +87,7 @@ def _workers(tokenizer: str | Path, dtype: type, threads: int) -> Iterator[Encod
         _start(tokenizer, dtype)
         yield lambda chunks: ((chunk, _encode(chunk)) for chunk in chunks)
         return
-    with ProcessPoolExecutor(threads, get_context("spawn"), _start, (tokenizer, dtype)) as pool:
+    with processes(threads, _start, tokenizer, dtype) as pool:
         yield lambda chunks: bounded(pool, _pair, chunks, 2 * threads)
 
 
