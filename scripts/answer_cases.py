@@ -1,7 +1,7 @@
 """Look up what a model answered to the questions of the case studies, in the predictions that its runs keep.
 
-python scripts/answer_cases.py --name linkbert-tiny --cases '{"figure3": {"title": "Figure 3", "task": "hotpotqa", \
-    "example": "test/0"}}' --scores results/demo/scores/linkbert-tiny/mrqa-*.json --tasks results/demo/tasks \
+python scripts/answer_cases.py --name linkbert-tiny --cases '{"figure3": {"title": "Figure 3", "task": "hotpotqa", \\
+    "example": "test/0"}}' --scores results/demo/scores/linkbert-tiny/mrqa-*.json --tasks results/demo/tasks \\
     --run-folder results/demo/runs/linkbert-tiny --output results/demo/scores/linkbert-tiny/cases.json
 """
 

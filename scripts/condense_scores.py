@@ -1,6 +1,6 @@
 """Keep of each test example what a score needs, so that intervals can be drawn without the predictions.
 
-python scripts/condense_scores.py --scores results/demo/scores/bert-tiny/glue-0123456789ab.json \
+python scripts/condense_scores.py --scores results/demo/scores/bert-tiny/glue-0123456789ab.json \\
     --runs results/demo/runs/bert-tiny --tasks results/demo/tasks --output bert-tiny-glue.npz
 """
 

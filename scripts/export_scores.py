@@ -1,6 +1,6 @@
 """Pack the scores of an experiment into one file that is all that tables, figures and claims are drawn from.
 
-python scripts/export_scores.py --results results/demo --files results/demo/scores/*/* --config config.json \
+python scripts/export_scores.py --results results/demo --files results/demo/scores/*/* --config config.json \\
     --output demo-scores.zip
 """
 

@@ -1,6 +1,6 @@
 """Judge the paper's claims on our tables: holds, does not hold, or not enough data, with the numbers.
 
-python scripts/judge_claims.py --claims config/claims.yaml --tables results/demo/tables/table*.json \
+python scripts/judge_claims.py --claims config/claims.yaml --tables results/demo/tables/table*.json \\
     --evidence results/demo/scores/*/*.npz --output results/demo/tables/claims
 """
 

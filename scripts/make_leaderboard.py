@@ -1,6 +1,6 @@
 """Set a table that others published of these models beside our scores: Markdown, TSV, HTML, JSON.
 
-python scripts/make_leaderboard.py --leaderboard model_card --definition '{"title": "Model card", "layout": "grid"}' \
+python scripts/make_leaderboard.py --leaderboard model_card --definition '{"title": "Model card", "layout": "grid"}' \\
     --published config/leaderboards.tsv --tables results/demo/tables/table*.json --output results/demo/tables/model_card
 """
 

@@ -1,6 +1,6 @@
 """Make a trained model ready for the Hub: its weights and tokenizer with a card of data, recipe, results and limits.
 
-python scripts/make_model_card.py --model results/demo/models/bert-tiny --card card.json \
+python scripts/make_model_card.py --model results/demo/models/bert-tiny --card card.json \\
     --scores results/demo/scores/bert-tiny/all-0123456789ab.json --lineage lineage.json --output cards/bert-tiny
 """
 

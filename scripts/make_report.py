@@ -1,6 +1,6 @@
 """Make the report: one self-contained page of tables, claims, figures, cases, deviations and provenance.
 
-python scripts/make_report.py --tables results/demo/tables/table*.json --claims results/demo/tables/claims.json \
+python scripts/make_report.py --tables results/demo/tables/table*.json --claims results/demo/tables/claims.json \\
     --figures results/demo/figures/*.svg --deviations docs/deviations.md --output results/demo/report.html
 """
 

@@ -1,6 +1,6 @@
 """Make one table from cached scores: Markdown, CSV, TSV, HTML, LaTeX, and JSON with the provenance of every cell.
 
-python scripts/make_table.py --table squad.json --scores results/demo/scores/*/squad-*.json \
+python scripts/make_table.py --table squad.json --scores results/demo/scores/*/squad-*.json \\
     --evidence results/demo/scores/*/squad-*.npz --published config/published.tsv --output results/demo/tables/squad
 """
 

@@ -1,7 +1,7 @@
 """Plot a figure across tables: few-shot curves, ablation bars, robustness to distractors; svg and png.
 
-python scripts/plot_analysis.py --figure drp --definition '{"kind": "ablation", "title": "Without DRP", \
-    "tables": ["table6_drp"], "reference": "linkbert-base", "models": ["linkbert-base-nodrp"], "tasks": ["squad"]}' \
+python scripts/plot_analysis.py --figure drp --definition '{"kind": "ablation", "title": "Without DRP", \\
+    "tables": ["table6_drp"], "reference": "linkbert-base", "models": ["linkbert-base-nodrp"], "tasks": ["squad"]}' \\
     --tables results/demo/tables/table6_drp.json --output results/demo/figures/drp
 """
 

@@ -1,6 +1,6 @@
 """Plot pretraining: masked-token loss, relation accuracy, learning rate, throughput; svg and png.
 
-python scripts/plot_training.py --models results/demo/models/bert-tiny results/demo/models/linkbert-tiny \
+python scripts/plot_training.py --models results/demo/models/bert-tiny results/demo/models/linkbert-tiny \\
     --output results/demo/figures/training_tiny
 """
 

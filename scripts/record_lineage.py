@@ -1,6 +1,6 @@
 """Record where a model comes from: what every folder between the downloads and its weights says of itself.
 
-python scripts/record_lineage.py --model linkbert-tiny --results results/demo \
+python scripts/record_lineage.py --model linkbert-tiny --results results/demo \\
     --folders models/linkbert-tiny instances/enwiki/bert_uncased/hyperlink --output lineage.json
 """
 

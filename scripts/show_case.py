@@ -1,7 +1,7 @@
 """Make the page of a case study: the question, its documents, and what each model answered; HTML, Markdown, JSON.
 
-python scripts/show_case.py --case first --definition '{"title": "First", "task": "hotpotqa", "example": "test/0"}' \
-    --titles '{"bert-tiny": "BERT tiny"}' --answers results/demo/scores/bert-tiny/cases-*.json \
+python scripts/show_case.py --case first --definition '{"title": "First", "task": "hotpotqa", "example": "test/0"}' \\
+    --titles '{"bert-tiny": "BERT tiny"}' --answers results/demo/scores/bert-tiny/cases-*.json \\
     --output results/demo/cases/first
 """
 

@@ -14,7 +14,8 @@ from linkbert.declarations import CONFIGURATION, load_configuration
 from linkbert.errors import UserError
 from linkbert.evidence.wanted import Wanted
 from linkbert.files import write_json, write_meta
-from linkbert.model.bert import BertForPreTraining, ModelConfig
+from linkbert.model.bert import BertForPreTraining
+from linkbert.model.config import ModelConfig
 from linkbert.model.folder import write_model
 from linkbert.planning.plan import Plan
 
@@ -123,6 +124,17 @@ def test_the_card_says_data_recipe_results_limits_and_whom_to_cite(model, scores
     papers = [row[4] for row in published if row[0] == "table1_mrqa" and row[1:3] == ["linkbert-tiny", "hotpotqa"]]
     assert papers and papers[0] not in text, "the paper's number is not ours"
     assert "prejudices" in text and "clinical" in text and "24 word pieces" in text and "@inproceedings" in text
+
+
+def test_a_score_on_the_development_set_is_no_test_score_on_the_card(model, scores, tmp_path):
+    content = json.loads(scores[0].read_text())
+    other = [{**run, "task": "rte", "test_is_dev": True} for run in content["runs"]]
+    scores[0].write_text(json.dumps({**content, "runs": [*content["runs"], *other]}))
+    make_card(model, said("linkbert-tiny"), scores, LINEAGE, tmp_path / "card")
+    header, text = card_of(tmp_path / "card")
+    splits = {one["dataset"]["name"]: one["dataset"].get("split") for one in header["model-index"][0]["results"]}
+    assert splits == {"HotpotQA": None, "RTE": "validation"}
+    assert "| RTE† " in text and "| HotpotQA " in text and "† tested on the development set" in text
 
 
 def test_a_generated_world_takes_the_claims_to_real_data_away(model, scores, tmp_path):

@@ -144,6 +144,7 @@ def test_the_page_shows_documents_answers_and_the_papers(place_of):
     assert "<mark>Montreal</mark>" in text and "Roden: In Toronto" in text and "[PAR]" not in text
     assert "✓ right" in text and "✗ wrong" in text and "BERT Toronto" in text
     assert "1 of 2 answers of 1 models are right." in text and "1 of 2 answers" in markdown(page)
+    assert r"In Toronto \<1891>" in markdown(page), "what publishers write is no markup of ours"
 
 
 def test_a_page_without_answers_says_why_and_invents_none(place_of):

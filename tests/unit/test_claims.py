@@ -126,6 +126,8 @@ def verdict(a, b, **changes):
         ([50.4], [50], {"sign": "positive"}, OPEN),
         ([50.6], [50, 50], {"sign": "positive"}, HOLDS),
         ([54, 54], [50, 50], {"difference": 4.9}, HOLDS),
+        ([54, 54], [50, 50], {"difference": 5}, HOLDS),  # the edges belong to the region
+        ([54, 54], [50, 50], {"difference": 3}, HOLDS),
         ([54, 54], [50, 50], {"difference": 5.1}, FAILS),
         ([54, 54], [50, 50], {"difference": 5.1, "tolerance": 1.1}, HOLDS),
         ([54, 54], [50, 50], {"difference": -4}, FAILS),
@@ -145,6 +147,41 @@ def test_interval_is_welchs(a, b):
     low, high = judged["parts"][0]["interval"]
     expected = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
     assert (low, high) == (pytest.approx(expected.low, abs=1e-4), pytest.approx(expected.high, abs=1e-4))
+
+
+def test_a_cell_with_one_seed_does_not_hide_the_noise_of_the_others():
+    """Welch's interval of those with several seeds stays; half a point is the least, not the whole."""
+    noisy, single = cell("a", "k", [50, 55, 60]), cell("b", "k", [50])
+    (judged,) = judge_claims([claim()], [table("t", [noisy, single])])
+    low, high = judged["parts"][0]["interval"]
+    expected = stats.t.interval(0.95, 2, loc=5, scale=5 / np.sqrt(3))
+    assert (low, high) == (pytest.approx(expected[0], abs=1e-4), pytest.approx(expected[1], abs=1e-4))
+    assert (judged["verdict"], judged["parts"][0]["seeds"]) == (OPEN, 1)
+    quiet = cell("a", "k", [55.0, 55.1, 55.0])
+    (judged,) = judge_claims([claim()], [table("t", [quiet, single])])
+    assert np.diff(judged["parts"][0]["interval"]) == pytest.approx(1.0)
+
+
+def test_a_mean_whose_members_share_no_seeds_has_the_noise_of_its_members():
+    """As BLURB's score, where the authors' scripts name one seed of its own for a data set."""
+    cells = [cell("a", "k", [50, 55, 60]), cell("a", "l", [70]), cell("b", "k", [50, 51, 52]), cell("b", "l", [60])]
+    means = [{**cell("a", "mean", [62.5]), "by_seed": {}}, {**cell("b", "mean", [55.5]), "by_seed": {}}]
+    about = claim(task="mean")
+    (judged,) = judge_claims([about], [with_columns("t", [*cells, *means], mean=["k", "l"])])
+    part = judged["parts"][0]
+    expected = stats.ttest_ind([50, 55, 60], [50, 51, 52], equal_var=False).confidence_interval(0.95)
+    assert np.diff(part["interval"]) == pytest.approx((expected.high - expected.low) / 2, abs=1e-4)
+    assert (part["difference"], part["seeds"]) == (7.0, 1)
+
+
+def test_intervals_that_say_opposite_things_leave_a_claim_open():
+    """Over seeds it holds, over examples it does not: neither word may be taken."""
+    (first, one), (second, other) = sampled("a", "one", np.zeros(9)), sampled("b", "one", np.ones(9))
+    first["mean"], second["mean"] = 90.0, 10.0
+    verdict, part = judged_on(ABOVE, [first, second], [one, other])
+    assert part["interval"][0] > 0 > part["over_examples"][1] and verdict == OPEN
+    backwards = {**ABOVE, "expect": {"sign": "negative"}}
+    assert judged_on(backwards, [first, second], [one, other])[0] == OPEN
 
 
 def test_shared_cell_counts_once():
@@ -172,6 +209,13 @@ def test_cited_number_is_not_held_against_other_data():
     (judged,) = judge_claims([claim()], [table("t", cells, comparable=False, note="Demo.")])
     assert (judged["verdict"], judged["comparable"], judged["notes"]) == (OPEN, False, ["Demo."])
     assert "cited for the paper's data" in judged["parts"][0]["missing"][0]
+
+
+def test_published_numbers_alone_are_not_judged():
+    cells = [cell("a", "k", paper=60.0, mark="cited"), cell("b", "k", paper=50.0, mark="cited")]
+    (judged,) = judge_claims([claim()], [table("t", cells)])
+    assert (judged["verdict"], judged["parts"][0]["difference"], judged["parts"][0]["paper"]) == (OPEN, None, 10.0)
+    assert judged["parts"][0]["missing"] == ["a comparison of published numbers alone; nothing of it is measured here"]
 
 
 def test_pages_say_what_data_they_are_about():
@@ -372,6 +416,14 @@ def test_averages_are_resampled_through_their_tasks_and_constants_are_certain():
     samples = [item.samples[task] for item, task in zip(evidence, ("one", "two"), strict=True)]
     one, two = (found.scores for found in replicate(samples))
     assert part["over_examples"] == pytest.approx(interval((one + two) / 2 - 50), abs=1e-5)
+
+
+def test_a_cited_number_is_certain_over_examples():
+    found, evidence = sampled("a", "one", np.random.default_rng(3).random(60))
+    cited = cell("b", "one", paper=40.0, mark="cited")
+    _, part = judged_on(ABOVE, [found, cited], [evidence])
+    (scores,) = (one.scores for one in replicate([evidence.samples["one"]]))
+    assert part["over_examples"] == pytest.approx(interval(scores - 40), abs=1e-5)
 
 
 def test_models_with_other_test_examples_are_not_paired():

@@ -1,12 +1,14 @@
 """Evidence files: what is kept of a batch of runs, what is refused, and archives of scores."""
 
 import json
+import random
 import shutil
 import zipfile
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from linkbert.errors import UserError
@@ -123,6 +125,28 @@ def test_a_damaged_evidence_file_is_refused_in_a_sentence(place, tmp_path):
         (tmp_path / "broken.npz").write_bytes(content)
         with pytest.raises(UserError, match=r"broken.npz: not an evidence file, or damaged"):
             read_evidence(tmp_path / "broken.npz")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda about, arrays: about.pop("commit"), "'commit'"),
+        (lambda about, arrays: about.update(cells=[]), "no attribute 'items'"),
+        (lambda about, arrays: about["cells"]["squad"].update(form="median"), "squad: its statistics are of no known"),
+        (lambda about, arrays: about["cells"]["squad"].update(runs={}), "squad: the statistics of its seeds are not"),
+        (lambda about, arrays: arrays.update({"squad/1": arrays["squad/1"][1:]}), "are not of the same examples"),
+        (lambda about, arrays: arrays.pop("squad/1"), "squad/1 is not a file in the archive"),
+    ],
+)
+def test_evidence_that_cannot_be_resampled_is_refused_when_it_is_read(place, tmp_path, change, reason):
+    condensed(place)
+    with np.load(place.score.with_suffix(".npz")) as content:
+        arrays = {name: content[name] for name in content}
+    about = json.loads(bytes(arrays.pop("about")))
+    change(about, arrays)
+    np.savez(tmp_path / "broken.npz", about=np.frombuffer(json.dumps(about).encode(), dtype=np.uint8), **arrays)
+    with pytest.raises(UserError, match=f"not an evidence file, or damaged .*{reason}"):
+        read_evidence(tmp_path / "broken.npz")
 
 
 # Lineage and trace ----------------------------------------------------------------------------------------------------
@@ -262,9 +286,17 @@ def test_a_changed_file_is_not_taken(place, tmp_path):
     [
         (lambda about: about.update(kind="other"), "not one of `snakemake export_scores`"),
         (lambda about: about.update(version=99), "an archive of version 99"),
-        (lambda about: about["files"].update({"scores/../../x.json": {}}), "not to be trusted"),
-        (lambda about: about["files"].update({"/etc/passwd": {}}), "not to be trusted"),
-        (lambda about: about["files"].update({"scores/m/none.json": {}}), "is in MANIFEST.json but not in the archive"),
+        (lambda about: about["files"].update({"scores/../../x.json": {"sha256": ""}}), "not to be trusted"),
+        (lambda about: about["files"].update({"/etc/passwd": {"sha256": ""}}), "not to be trusted"),
+        (
+            lambda about: about["files"].update({"scores/m/none.json": {"sha256": ""}}),
+            "is in MANIFEST.json but not in the archive",
+        ),
+        (lambda about: about.pop("files"), "MANIFEST.json: files is missing"),
+        (
+            lambda about: about["files"].update({"scores/m/none.json": {}}),
+            r"MANIFEST.json: files.scores/m/none.json.sha256 is missing",
+        ),
     ],
 )
 def test_a_foreign_archive_is_refused(place, change, sentence):
@@ -273,6 +305,27 @@ def test_a_foreign_archive_is_refused(place, change, sentence):
     rewrite(archive.path, change)
     with pytest.raises(UserError, match=sentence):
         open_archive(archive.path)
+
+
+def test_no_damage_to_an_archive_is_a_traceback_or_a_wrong_file(place, tmp_path):
+    """Bits flipped anywhere, the end lost: every file that comes out is whole, and the rest is a sentence."""
+    archive = packed(place)
+    names, data = list(archive.files)[:2], archive.path.read_bytes()
+    draw, broken, refused = random.Random(1), tmp_path / "broken.zip", 0
+    for attempt in range(60):
+        damaged = bytearray(data)
+        for _ in range(16):
+            # The table of contents stands at the end.
+            damaged[draw.randrange(len(data) - 3000 if attempt % 2 else 0, len(data))] = draw.randrange(256)
+        broken.write_bytes(damaged[: draw.randrange(len(data))] if attempt % 3 == 0 else damaged)
+        folder = tmp_path / str(attempt)
+        try:
+            open_archive(broken).extract(names, folder)
+        except UserError:
+            refused += 1
+        for name in names:
+            assert not (folder / name).exists() or (folder / name).read_bytes() == (place.results / name).read_bytes()
+    assert refused > 40
 
 
 def test_nothing_to_pack_is_said(place):

@@ -30,7 +30,7 @@ def drawn(metric, number, seed, answers=""):
             said = [say.choice(TAGS) for _ in example["tags"]][: say.randint(0, 9)]
         else:
             example["label"], said = pick.choice("0112"), say.choice("0112")
-            example["group"] = "seen" if index % 3 else "unseen"
+            example["group"] = "abbc"[index % 4]  # three, so that no two can stand for one another
         examples.append(example)
         predictions[example["id"]] = said
     return examples, predictions
@@ -79,6 +79,30 @@ def test_a_resample_without_variation_has_no_correlation():
         assert Statistics(form, rows).scores(weights).tolist() == [0.0]
 
 
+@pytest.mark.parametrize("metric", ["pearson", "pearson_spearman"])
+@pytest.mark.parametrize("constant", ["gold", "said"])
+def test_a_resample_whose_one_side_is_constant_has_no_correlation(metric, constant):
+    """What rounding leaves of a constant side, divided by itself, would be any number."""
+    draw = np.random.default_rng(0)
+    for _ in range(100):
+        same, other = np.full(20, draw.normal() * 10 ** draw.uniform(-3, 3)), draw.normal(size=20)
+        same[-1] = draw.normal()  # never drawn below
+        golds, said = (same, other) if constant == "gold" else (other, same)
+        examples = [{"id": str(place), "label": value} for place, value in enumerate(golds)]
+        statistics = measure(metric, examples, {str(place): value for place, value in enumerate(said)})
+        weights = draw.multinomial(20, [1 / 19] * 19 + [0]).astype(float)
+        assert statistics.scores(weights[None]).tolist() == [0.0]
+
+
+def test_a_resample_without_a_type_or_a_group_is_the_mean_of_the_others():
+    tagged = [{"id": "a", "tags": ["B-gene"]}, {"id": "b", "tags": ["B-drug"]}]
+    statistics = measure("word_macro_f1", tagged, {"a": ["B-gene"], "b": ["O"]})
+    assert statistics.scores(np.array([[2.0, 0], [1, 1], [0, 2]])).tolist() == [100.0, 50.0, 0.0]
+    grouped = [{"id": name, "label": "x", "group": name} for name in "abc"]
+    statistics = measure("group_accuracy", grouped, {"a": "x", "b": "x", "c": "y"})
+    assert statistics.scores(np.array([[1.0, 2, 0], [1, 0, 1]])).tolist() == [100.0, 50.0]
+
+
 @pytest.mark.parametrize("metric", ["squad", "matthews", "pearson_spearman", "entity_f1"])
 def test_the_bootstrap_is_that_of_a_plain_loop(metric):
     """The same draws, one resample at a time, each example looked up, every seed scored from its predictions."""
@@ -113,6 +137,11 @@ def test_the_interval_has_the_width_that_theory_gives_and_covers_the_truth():
         inside += low <= 30 <= high
         assert high - low == pytest.approx(2 * 1.96 * 100 * values.std() / np.sqrt(150), rel=0.12)
     assert 180 <= inside <= 199
+
+
+def test_the_interval_leaves_a_fortieth_on_either_side():
+    assert interval(np.arange(10_001.0)) == pytest.approx((250, 9_750))
+    assert interval(np.arange(101.0), 0.5) == pytest.approx((25, 75))
 
 
 def test_pairing_removes_what_two_models_have_in_common():

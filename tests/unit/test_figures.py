@@ -10,6 +10,7 @@ from matplotlib.image import imread
 from linkbert.errors import UserError
 from linkbert.figures.comparison import plot_table
 from linkbert.figures.records import read_training, recalls, series
+from linkbert.figures.style import save
 from linkbert.figures.training import plot_training
 from linkbert.tables.cells import build
 from linkbert.tables.definition import read_definition
@@ -47,6 +48,15 @@ def make(tmp_path):
         return build(read_definition(table), load_scores(paths), PUBLISHED)
 
     return document
+
+
+def test_no_name_is_read_as_a_formula(make, tmp_path):
+    """Two dollar signs would be mathematics, and an error where TeX's commands are wrong."""
+    name = r"5$ or \frac{$6 _x_ <b> & ^"
+    rows = [{**row, "title": f"{name} {row['model']}"} for row in ROWS]
+    figure = plot_table(make(rows=rows, title=name, columns=[{"id": "one", "title": name}, COLUMNS[1]]))
+    save(figure, tmp_path / "figure")
+    assert (tmp_path / "figure.svg").exists() and (tmp_path / "figure.png").exists()
 
 
 def joined(figure):

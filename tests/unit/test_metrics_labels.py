@@ -81,3 +81,8 @@ def test_correlation_is_0_where_it_is_undefined_and_exact_where_it_is_perfect():
     assert labels.pearson([1.0], [2.0]) == 0
     assert labels.pearson([1e-200, 2e-200, 3e-200], [1e200, 2e200, 3e200]) == pytest.approx(1)
     assert labels.pearson([1, 2, 3], [-2, -4, -6]) == -1
+
+
+def test_two_pairs_lie_on_a_line_and_one_on_none():
+    assert labels.pearson([1, 2], [3, 5]) == pytest.approx(1) and labels.pearson([1, 2], [5, 3]) == pytest.approx(-1)
+    assert labels.pearson([1], [3]) == 0

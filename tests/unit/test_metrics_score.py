@@ -6,6 +6,7 @@ from scipy.stats import pearsonr, spearmanr
 
 from linkbert.errors import UserError
 from linkbert.metrics import METRICS, score
+from linkbert.metrics.score import paired_labels, paired_numbers
 
 LABELLED = [{"id": str(i), "label": label} for i, label in enumerate(["1", "0", "1", "1"])]
 
@@ -57,6 +58,16 @@ def test_unknown_metric_empty_split_and_stray_argument():
         score("accuracy", [], {})
     with pytest.raises(UserError, match="takes no argument"):
         score("accuracy:1", LABELLED, {})
+
+
+def test_what_stands_for_a_missing_prediction_does_not_depend_on_the_order_of_a_set():
+    """The first other label, the end of the range that is farther away: of any number of labels and any range."""
+    letters = "hgfedcba"
+    examples = [{"id": letter, "label": letter} for letter in letters]
+    golds, said = paired_labels(examples, {})
+    assert said == ["b" if gold == "a" else "a" for gold in golds]
+    numbers = [{"id": str(place), "label": label} for place, label in enumerate((2.0, 5.0, 6.0, 9.0))]
+    assert paired_numbers(numbers, {})[1] == [9.0, 9.0, 2.0, 2.0]
 
 
 def test_groups_are_averaged_whatever_their_sizes():

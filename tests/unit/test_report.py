@@ -153,6 +153,13 @@ def test_every_state_of_a_cell_is_counted_once_and_cited_systems_are_not(make):
     assert "GreaseLM" not in page
 
 
+def test_the_key_gives_the_tolerances_that_tables_declare(make):
+    (usual,), (strict,) = make().documents, make(tolerance={"matches": 0.2, "close": 2}).documents
+    assert "matches: within 0.5 points or one spread over seeds" in glance([usual])
+    assert "close: within 2 points<" in glance([usual, strict])
+    assert "matches: within 0.2 or 0.5 points, by table or one spread" in glance([usual, strict])
+
+
 def test_headline_counts_cells_and_claims(make):
     said = headline(make())
     assert "Of 6 cells in 1 tables, 3 have a score of ours" in said
@@ -168,6 +175,14 @@ def test_numbers_that_must_not_be_compared_are_not_judged_and_the_note_comes_fir
     assert "– on other data: holds" in page
     assert page.index("Demo: a generated world.") < page.index("at a glance")
     assert not re.search(r'class="cell (matches|close|differs)"', page)
+
+
+def test_a_cell_that_must_not_be_compared_says_so_beside_the_papers_number(make):
+    one, *others = COLUMNS
+    other = make(columns=[{**one, "comparable": False, "reason": "drawn by seed"}, *others])
+    assert '<span class="beside" title="drawn by seed">not comparable</span>' in report(other)
+    whole = make(comparable=False, note="Demo.")
+    assert ">not comparable</span>" not in report(whole), "of a whole table its note says it once"
 
 
 def test_page_stands_alone_and_every_link_of_it_leads_somewhere(make):

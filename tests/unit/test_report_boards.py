@@ -25,7 +25,8 @@ LIST = {"title": "Board", "layout": "list", "released": "{model}-released"}
 def cell(model, task, mean, comparable=True, **scores):
     runs = [{"test": scores}] if mean is not None else []
     choice = {"runs": runs} if runs else None
-    return {"model": model, "task": task, "mean": mean, "comparable": comparable, "choice": choice}
+    about = {"mean": mean, "comparable": comparable, "choice": choice, "test_is_dev": task == "similar"}
+    return {"model": model, "task": task, **about}
 
 
 DOCUMENT = {
@@ -57,12 +58,13 @@ def test_scores_are_those_of_the_metric_in_the_boards_unit(entries):
     assert len(board) == 5
     assert board["squad11"]["ours"]["value"] == 87.0 and board["squad11"]["ours"]["difference"] == -0.45
     assert board["squad11"]["released"] == {
-        **{"model": "m-released", "value": 88.45, "difference": 1.0, "problem": ""},
+        **{"model": "m-released", "value": 88.45, "difference": 1.0, "test_is_dev": False, "problem": ""},
     }
     assert board["blurb"]["ours"]["value"] == 90.0  # the mean of the two tasks
     assert board["biosses"]["ours"]["value"] == pytest.approx(0.93)
     assert board["biosses"]["ours"]["difference"] is None  # its data are not the paper's
-    assert board["hoc"]["ours"] == {"model": "m", "value": None, "difference": None, "problem": "not computed"}
+    nothing = {"value": None, "difference": None, "test_is_dev": False}
+    assert board["hoc"]["ours"] == {"model": "m", **nothing, "problem": "not computed"}
     assert board["gad"]["ours"]["problem"] == "not run"
 
 
@@ -79,9 +81,9 @@ def test_pages_hold_published_numbers_verbatim_and_ours_with_the_difference(entr
         "note",
     ]
     assert lines[0] == ["squad11", "LinkBERT", "EM", "87.45", "87.00 (−0.45)", "88.45 (+1.00)", ""]
-    assert lines[2][3:5] == ["0.9325", "0.9300"] and lines[3][4] == "" and lines[4][4] == "not run"
+    assert lines[2][3:5] == ["0.9325", "0.9300†"] and lines[3][4] == "" and lines[4][4] == "not run"
     for page in (markdown(board), html(board)):
-        assert all(text in page for text in ("Demo.", "87.45", "87.00 (−0.45)", "0.9325"))
+        assert all(text in page for text in ("Demo.", "87.45", "87.00 (−0.45)", "0.9325", "† of a development set"))
     rows = [line.split("\t") for line in tsv(board).splitlines()]
     assert {len(row) for row in rows} == {8} and rows[1][4:] == ["m", "87", "-0.45", ""]
 

@@ -1,6 +1,7 @@
 """Definitions, cells and their judgement."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,12 @@ import pytest
 import yaml
 
 from linkbert.errors import UserError
-from linkbert.evidence.bootstrap import Sample
+from linkbert.evidence.bootstrap import Sample, interval, replicate
 from linkbert.evidence.record import Evidence
 from linkbert.evidence.statistics import Statistics
 from linkbert.tables.cells import build, cells_by_key, judge
 from linkbert.tables.definition import Tolerance, members, read_definition
-from linkbert.tables.layout import legend
+from linkbert.tables.layout import head, legend
 from linkbert.tables.published import Published
 from linkbert.tables.scores import load_scores
 
@@ -100,6 +101,7 @@ def test_paper_never_enters_our_column(tmp_path):
     for cell in cells([], numbers).values():
         assert (cell["mean"], cell["spread"], cell["difference"], cell["choice"]) == (None, None, None, None)
         assert cell["mark"] == ("cited" if cell["model"] == "cited" else "not run")
+        assert (cell["problem"] == "") == (cell["model"] == "cited"), "what others did not measure is no gap of ours"
     cited = cells(runs(tmp_path, cited__one=[10]), numbers)["cited", "one"]
     assert (cited["mean"], cited["mark"]) == (None, "cited")
 
@@ -110,6 +112,13 @@ def test_average_with_a_missing_member_is_empty_and_says_which(tmp_path):
     assert (found["small", "mean"]["mean"], found["small", "mean"]["problem"]) == (None, "not run: two")
     assert found["small", "mean"]["mark"] == "not run"
     assert (found["large", "mean"]["mean"], found["large", "mean"]["mark"]) == (75, "matches")
+    assert found["large", "mean"]["problem"] == ""
+
+
+def test_average_with_an_undefined_member_is_empty_and_says_which(tmp_path):
+    found = cells(runs(tmp_path, small__one=[60], small__two=[80, None], large__two=[None]), {})
+    assert (found["small", "mean"]["mean"], found["small", "mean"]["problem"]) == (None, "without a score: two")
+    assert found["large", "mean"]["problem"] == "not run: one; without a score: two"
 
 
 def test_incomparable_numbers_are_not_judged(tmp_path):
@@ -149,6 +158,18 @@ def test_the_legend_gives_the_reasons_of_columns_and_leaves_a_whole_tables_to_it
     assert "One, not comparable: drawn by seed." in said and "Mean, not comparable: the mean holds One." in said
     other = legend(build(read_definition({**TABLE, "columns": columns, "comparable": False}), loaded, numbers))
     assert not any(", not comparable:" in sentence for sentence in other)
+
+
+def test_a_score_on_the_development_set_says_so_and_so_does_a_mean_that_holds_it(tmp_path):
+    loaded = runs(tmp_path, small__one=[60], small__two=[80], large__two=[70])
+    loaded = [replace(run, test_is_dev=run.task == "one") for run in loaded]
+    document = build(read_definition(TABLE), loaded, published(large__one=60))
+    marked = {key for key, cell in cells_by_key(document).items() if cell["test_is_dev"]}
+    assert marked == {("small", "one"), ("small", "mean")}
+    assert [head(document, column) for column in document["columns"]] == ["One†", "Two", "Mean†"]
+    assert [sentence for sentence in legend(document) if sentence.startswith("† tested on the development set")]
+    document = build(read_definition(TABLE), [run for run in loaded if run.task == "two"], {})
+    assert "†" not in "".join([*legend(document), *(head(document, column) for column in document["columns"])])
 
 
 def test_every_declared_column_that_is_not_comparable_says_why():
@@ -265,7 +286,13 @@ def test_a_gain_is_over_the_first_of_the_group_with_the_papers_beside_it(tmp_pat
     assert 4.5 < low < 6.5 < 11.5 < high < 14
     average = found["large", "mean"]["gain"]
     assert average["value"] == pytest.approx((9 - 10) / 2) and average["examples"] == 400
-    assert average["interval"][0] < average["value"] < average["interval"][1]
+    keys = [(model, task) for model in ("large", "small") for task in ("one", "two")]
+    scores = {key: one.scores for key, one in zip(keys, replicate([known[k].samples[k[1]] for k in keys]), strict=True)}
+    differences = sum(scores["large", task] - scores["small", task] for task in ("one", "two")) / 2
+    assert average["interval"] == pytest.approx(interval(differences), abs=1e-6)
+    for numbers in (published(large__one=65.5), published(small__one=61)):
+        alone = cells_by_key(build(read_definition(TABLE), loaded, numbers, known))["large", "one"]["gain"]
+        assert (alone["value"], alone["paper"]) == (9, None), "the paper's gain needs both of its numbers"
 
 
 def test_a_row_may_name_its_baseline(tmp_path):

@@ -204,6 +204,11 @@ def test_repeated_file_counts_once_and_a_contradiction_is_refused(tmp_path):
         ("{", "not valid JSON"),
         (json.dumps({"model": "m", "runs": [entry(metric="f2")]}), "unknown metric 'f2'"),
         (json.dumps({"model": "m", "runs": [entry(test=101.0)]}), "scores are percentages"),
+        (json.dumps({"model": ["m"], "runs": []}), "'model' must be a name"),
+        (json.dumps({"model": "m", "runs": [entry(seed="0")]}), "run 0: 'seed' must be a whole number, found '0'"),
+        (json.dumps({"model": "m", "runs": [entry(task=None)]}), "run 0: 'task' must be a text, found None"),
+        (json.dumps({"model": "m", "runs": [entry(test="60")]}), "run 0: test: f1 must be a number, found '60'"),
+        (json.dumps({"model": "m", "runs": [{**entry(), "dev": 3}]}), "run 0: dev: expected scores by metric"),
     ],
 )
 def test_wrong_file_is_named(tmp_path, text, message):

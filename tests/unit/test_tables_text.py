@@ -5,9 +5,11 @@ import importlib
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from markdown_it import MarkdownIt
 
 from linkbert.errors import UserError
 from linkbert.tables.cells import build
@@ -181,6 +183,52 @@ def test_html_is_whole_self_contained_and_escaped(make, transpose):
     for part in ("F1 <of> two tasks.", "60.5", "± 0.7", "paper 73.00", "−2.50 ✗", "not run", "small/one.json"):
         assert part in text
     assert "learning rate 1e-05, batch size 8" in text
+
+
+HOSTILE = r"<b>A|B</b> &amp; C_d *e* `f` [g](h) 5% #1 $x$ {y} ~z~ \w ^"
+
+
+def test_names_are_shown_as_they_are_in_every_format(inputs, tmp_path):
+    """A title with everything that HTML, Markdown or TeX would read as markup, in each place where titles stand."""
+    paths, published = inputs
+    rows = [{**row, "title": f"[{HOSTILE} {row['model']}"} for row in TABLE["rows"]]
+    columns = [{**column, "title": f"{HOSTILE} {column['id']}"} for column in TABLE["columns"]]
+    declared = {**TABLE, "title": HOSTILE, "caption": HOSTILE, "note": HOSTILE, "rows": rows, "columns": columns}
+    for transpose in (False, True):
+        document = build(
+            read_definition({**declared, "transpose": transpose}), load_scores(paths), read_published(published)
+        )
+        text = check(html(document))
+        assert text.count(HOSTILE) > 9
+        shown = Checker()
+        shown.feed(MarkdownIt("gfm-like", {"linkify": False}).render(markdown(document)))
+        assert not {"b", "em", "code", "a", "s"} & {tag for tag, _ in shown.tags}
+        assert " ".join("".join(shown.text).split()).count(HOSTILE) > 9
+        page = latex(document)
+        assert page.count(r"\textless{}b\textgreater{}A\textbar{}B\textless{}/b\textgreater{} \&amp; C\_d") > 9
+        assert not [line for line in page.splitlines() if line[0] in "[*"], (
+            "a row break takes a bracket as its argument"
+        )
+
+
+def test_a_column_on_the_development_set_is_marked_in_every_format(inputs):
+    paths, published = inputs
+    runs = [replace(run, test_is_dev=run.task == "one") for run in load_scores(paths)]
+    for changes in ({}, {"transpose": True}, {"columns": TABLE["columns"][:1]}):
+        document = build(read_definition({**TABLE, **changes}), runs, read_published(published))
+        for page in (markdown(document), check(html(document)), latex(document).replace(r"$\dagger$", "†")):
+            assert "One†" in page and "Two†" not in page
+            assert "† tested on the development set" in page
+            assert ("Mean†" in page) == ("Mean" in page)
+    rows = list(csv.DictReader(io.StringIO(cells_csv(document))))
+    assert {row["model"]: row["test_is_dev"] for row in rows} == {"cited": "", "small": "yes", "large": "yes"}
+
+
+def test_the_dev_score_of_a_model_that_was_tuned_on_another_task_names_that_task(inputs):
+    paths, published = inputs
+    runs = [replace(run, train_task="one") for run in load_scores(paths)]
+    text = check(html(build(read_definition(TABLE), runs, read_published(published))))
+    assert text.count("60.50 (one)") == 1 and "60.5 (one)" not in text
 
 
 def test_numbers_have_true_minus_signs_and_no_negative_zero():

@@ -65,7 +65,8 @@ def _task(plan: Plan, task: str, folder: Path) -> None:
         (folder / f"{split}.jsonl.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
     counts = dict.fromkeys(("train", "dev", "test"), EXAMPLES)
     row = plan.tasks[task]
-    write_meta(folder, "tasks", inputs={"train": "0" * 64}, counts=counts, kind=row["kind"], metric="squad", labels=[])
+    about = {"kind": row["kind"], "metric": "squad", "labels": [], "test_is_dev": row["reader"].startswith("glue_")}
+    write_meta(folder, "tasks", inputs={"train": "0" * 64}, counts=counts, **about)
 
 
 def _model(plan: Plan, wanted: Wanted, model: str, results: Path) -> None:
@@ -131,6 +132,6 @@ def _run(results: Path, model: str, trained: str, task: str, recipe, seed: int, 
     entry = {key: result[key] for key in ("metric", "dev", "test", "counts", "loss")}
     return {
         **{"task": task, "train_task": trained, "seed": seed, "recipe": recipe.settings, "point": recipe.point},
-        **{"scorer": "squad", **entry, "run": path.as_posix()},
+        **{"scorer": "squad", "test_is_dev": meta["test_is_dev"], **entry, "run": path.as_posix()},
         **{"sha256": sha256_of(results / "runs" / model / path), **about},
     }

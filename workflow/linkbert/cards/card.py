@@ -16,9 +16,9 @@ import yaml
 from linkbert.errors import UserError
 from linkbert.files import atomic_folder, read_json, read_meta
 from linkbert.progress import count, duration
-from linkbert.tables.layout import number
+from linkbert.tables.layout import ON_DEV, number
 from linkbert.tables.scores import Choice, load_scores, select
-from linkbert.tables.text import aligned
+from linkbert.tables.text import aligned, plain
 
 # Kind of task -> how the Hub calls it; metric -> how its library of metrics does.
 TASKS = {"span": "question-answering", "tagging": "token-classification", "choice": "multiple-choice"}
@@ -73,8 +73,8 @@ def readme(
 ) -> str:
     """The card: a YAML header for the Hub, then Markdown for people."""
     header = yaml.safe_dump(_header(card, choices), sort_keys=False, allow_unicode=True, width=120)
-    lines = [f"# {card['title']}", ""]
-    lines += [f"> **{card['note']}**", ""] if card["note"] else []
+    lines = [f"# {plain(card['title'])}", ""]
+    lines += [f"> **{plain(card['note'])}**", ""] if card["note"] else []
     lines += [*_description(card, training, config, size), *_usage(card), *_results(card, choices)]
     lines += [*_data(card, lineage), *_recipe(training), "## Limits", ""]
     lines += [f"- {' '.join(limit.split()).format(positions=_positions(config))}" for limit in card["limits"]]
@@ -97,7 +97,7 @@ def _header(card: Card, choices: Mapping[tuple[str, str], Choice]) -> dict[str, 
     datasets = list(dict.fromkeys(corpus["dataset"] for corpus in card["corpora"].values() if "dataset" in corpus))
     if datasets and not card["generated"]:
         header["datasets"] = datasets
-    if card["base_model"] and not card["generated"]:
+    if card["base_model"] and "://" not in card["base_model"] and not card["generated"]:
         header["base_model"] = card["base_model"]
     scored = [choice for choice in choices.values() if choice.estimate]
     metrics = sorted({METRICS[choice.runs[0].record["metric"]] for choice in scored if _metric(choice) in METRICS})
@@ -113,12 +113,17 @@ def _metric(choice: Choice) -> str:
     return choice.runs[0].record["metric"]
 
 
+def _on_dev(choice: Choice) -> bool:
+    return any(run.test_is_dev for run in choice.runs)
+
+
 def _indexed(card: Card, task: str, choice: Choice) -> dict[str, Any]:
     about = card["tasks"][task]
     assert choice.estimate is not None
+    split = {"split": "validation"} if _on_dev(choice) else {}
     return {
         "task": {"type": TASKS.get(about["kind"], "text-classification")},
-        "dataset": {"type": task, "name": about["title"]},
+        "dataset": {"type": task, "name": about["title"], **split},
         "metrics": [{"type": METRICS.get(_metric(choice), _metric(choice)), "value": round(choice.estimate.mean, 2)}],
     }
 
@@ -140,6 +145,8 @@ def _description(card: Card, training: Mapping[str, Any], config: Mapping[str, A
         yield "It was trained from scratch."
     elif card["generated"]:
         yield f"It continues from a small stand-in for {card['base_model']}."
+    elif "://" in card["base_model"]:
+        yield "It continues from a model of our own."
     else:
         yield f"It continues from [{card['base_model']}](https://huggingface.co/{card['base_model']})."
     yield (
@@ -178,12 +185,14 @@ def _results(card: Card, choices: Mapping[tuple[str, str], Choice]) -> list[str]
         found = choice.estimate
         if found:
             spread = "" if found.spread is None else number(found.spread, 2)
-            title = card["tasks"][task]["title"]
+            title = plain(card["tasks"][task]["title"]) + (ON_DEV if _on_dev(choice) else "")
             rows.append([title, _metric(choice), number(found.mean, 2), spread, str(len(found.by_seed))])
     if len(rows) == 1:
         return [*lines, "It was not fine-tuned yet.", ""]
     about = "After fine-tuning, in percent; the point of the grid was chosen on the development set."
-    return [*lines, f"{about} All are our own runs.", "", *aligned(rows, left=2), ""]
+    below = [f"{ON_DEV} tested on the development set too: of several points the best score.", ""]
+    marked = any(_on_dev(choice) for choice in choices.values() if choice.estimate)
+    return [*lines, f"{about} All are our own runs.", "", *aligned(rows, left=2), "", *(below if marked else [])]
 
 
 def _data(card: Card, lineage: Mapping[str, Any]) -> list[str]:

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
-from linkbert.report.style import page, scroll
-from linkbert.tables.text import aligned
+from linkbert.report.style import page
+from linkbert.tables.page import scroll
+from linkbert.tables.text import aligned, plain
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 Case = Mapping[str, Any]
@@ -184,26 +185,27 @@ def html(case: Case) -> str:
 def markdown(case: Case) -> str:
     """The case as a Markdown page."""
     example = case["example"]
-    lines = [f"# {case['title']}", ""]
-    lines += [f"> **{case['note']}**", ""] if case["note"] else []
-    lines += [case["about"], ""] if case["about"] else []
+    lines = [f"# {plain(case['title'])}", ""]
+    lines += [f"> **{plain(case['note'])}**", ""] if case["note"] else []
+    lines += [plain(case["about"]), ""] if case["about"] else []
     if example:
-        lines += [f"**{example.get('question', example.get('text_a', ''))}**", ""]
-        lines += [f"- {LETTERS[at]}: {choice}" for at, choice in enumerate(example.get("choices", []))]
+        lines += [f"**{plain(example.get('question', example.get('text_a', '')))}**", ""]
+        lines += [f"- {LETTERS[at]}: {plain(choice)}" for at, choice in enumerate(example.get("choices", []))]
         lines += [""] if example.get("choices") else []
         for text in paragraphs_of(example["context"]) if example.get("context") else []:
-            lines += [f"> {' '.join(text.split())}", ""]
-        lines += [f"Right answer: **{gold(example)}**", ""]
+            lines += [f"> {plain(' '.join(text.split()))}", ""]
+        lines += [f"Right answer: **{plain(gold(example))}**", ""]
     elif case["asked"]:
-        lines += [f"**{case['asked']}**", ""]
-    lines += [place(case) + (f" Source: {case['source']}." if case["source"] else ""), ""]
+        lines += [f"**{plain(case['asked'])}**", ""]
+    lines += [plain(place(case) + (f" Source: {case['source']}." if case["source"] else "")), ""]
     if case["paper"]:
-        lines += [f"In the paper: {'; '.join(f'{name} {text}' for name, text in case['paper'].items())}.", ""]
+        said_there = "; ".join(f"{name} {text}" for name, text in case["paper"].items())
+        lines += [f"In the paper: {plain(said_there)}.", ""]
     rows = [["model", "answer", "right?", "seeds"]]
     for model in case["models"] if _asked(case) else []:
         if not model["answers"]:
             rows.append([model["title"], model["missing"], "", ""])
         for text, right, seeds in _groups(model, example):
             rows.append([model["title"], text, "✓" if right else "✗", ", ".join(map(str, seeds))])
-    cells = [[" ".join(cell.split()).replace("|", "\\|") for cell in row] for row in rows]
+    cells = [[plain(" ".join(cell.split())) for cell in row] for row in rows]
     return "\n".join([*lines, *(aligned(cells, 4) if len(cells) > 1 else []), "", _counts(case)]) + "\n"

@@ -14,12 +14,25 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from linkbert import STAGE, __version__
+from linkbert.declarations import check
 from linkbert.errors import UserError
 from linkbert.files import atomic_file, sha256_of
 
 KIND, VERSION = "linkbert scores", 1
 MANIFEST, README = "MANIFEST.json", "README.md"
 _TIME = (1980, 1, 1, 0, 0, 0)
+# What a damaged zip file raises; a flipped bit may ask for a method or an encryption that nobody knows.
+_DAMAGED = (OSError, KeyError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+_FILE = {"type": "object", "required": ["sha256"], "properties": {"sha256": {"type": "string"}}}
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["experiment", "config", "files"],
+    "properties": {
+        "experiment": {"type": "string", "description": "the name of the experiment"},
+        "config": {"type": "object", "description": "its configuration"},
+        "files": {"type": "object", "additionalProperties": _FILE, "description": "checksums and sizes by name"},
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -52,7 +65,7 @@ class Archive:
         try:
             with zipfile.ZipFile(self.path) as content:
                 data = content.read(name)
-        except (OSError, KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        except _DAMAGED as error:
             raise UserError(f"{self.path}: {name} cannot be read, the archive is damaged ({error}).") from None
         if hashlib.sha256(data).hexdigest() != self.files[name]["sha256"]:
             raise UserError(f"{self.path}: {name} is not what {MANIFEST} says; the archive is damaged.")
@@ -79,12 +92,13 @@ def open_archive(path: str | Path) -> Archive:
             stored = set(content.namelist())
     except FileNotFoundError:
         raise UserError(f"{path}: no such archive of scores.") from None
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except _DAMAGED as error:
         raise UserError(f"{path}: not an archive of `snakemake export_scores`, or damaged ({error}).") from None
     if not isinstance(about, dict) or about.get("kind") != KIND:
         raise UserError(f"{path}: a zip file, but not one of `snakemake export_scores`.")
     if about.get("version") != VERSION:
         raise UserError(f"{path}: an archive of version {about.get('version')}; this is version {VERSION}.")
+    check(f"{path}: {MANIFEST}", about, SCHEMA)
     for name in about["files"]:
         parts = PurePosixPath(name).parts
         if parts[:1] != ("scores",) or ".." in parts or "\\" in name:

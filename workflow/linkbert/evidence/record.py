@@ -12,7 +12,7 @@ import numpy as np
 
 from linkbert.errors import UserError
 from linkbert.evidence.bootstrap import Sample
-from linkbert.evidence.statistics import Statistics
+from linkbert.evidence.statistics import FORMS, Statistics
 
 VERSION = 1
 ABSENT = "no statistics of its examples were kept"
@@ -40,7 +40,7 @@ class Evidence:
 
 
 def read_evidence(path: Path) -> Evidence:
-    """The evidence in a file; a UserError for a file that is something else or of another version."""
+    """The evidence in a file; a UserError for a file that is something else, damaged, or of another version."""
     try:
         with np.load(path, allow_pickle=False) as content:
             about = json.loads(bytes(content["about"]))
@@ -56,14 +56,25 @@ def read_evidence(path: Path) -> Evidence:
                 )
                 for task, cell in about["cells"].items()
             }
+        for task, sample in samples.items():
+            _check(task, sample)
+        runs = {task: cell["runs"] for task, cell in about["cells"].items()}
+        return Evidence(
+            about["model"], samples, runs, about["tasks"], about["problems"], about["commit"], about["linkbert"]
+        )
     except FileNotFoundError:
         raise UserError(f"{path}: no such file.") from None
-    except (OSError, EOFError, BadZipFile, zlib.error, ValueError, KeyError, TypeError) as error:
+    except (OSError, EOFError, BadZipFile, zlib.error, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: not an evidence file, or damaged ({error}). Delete it to make it again.") from None
-    runs = {task: cell["runs"] for task, cell in about["cells"].items()}
-    return Evidence(
-        about["model"], samples, runs, about["tasks"], about["problems"], about["commit"], about["linkbert"]
-    )
+
+
+def _check(task: str, sample: Sample) -> None:
+    """Raise a ValueError where the statistics of a cell cannot be resampled."""
+    found = list(sample.by_seed.values())
+    if len({one.rows.shape for one in found}) != 1 or found[0].rows.ndim != 2:
+        raise ValueError(f"{task}: the statistics of its seeds are not of the same examples")
+    if any(one.form not in (*FORMS, "correlations") for one in found) or not isinstance(sample.examples, str):
+        raise ValueError(f"{task}: its statistics are of no known form")
 
 
 def read_all(paths: Iterable[Path]) -> dict[tuple[str, str], Evidence]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from linkbert.errors import unknown
 from linkbert.metrics import tagging, text
-from linkbert.metrics.score import METRICS, paired_labels, paired_numbers, paired_tags
+from linkbert.metrics.score import METRICS, negatives, paired_labels, paired_numbers, paired_tags, positives
 
 Array = np.ndarray
 Examples = Sequence[Mapping[str, Any]]
@@ -185,15 +185,14 @@ def _of_classes(golds: Array, predicted: Array, classes: set[Any]) -> Array:
 
 def _accuracy_f1(examples: Examples, predictions: Predictions, argument: str) -> Statistics:
     golds, predicted, right = _equal(examples, predictions)
-    positives = _of_classes(golds, predicted, {argument or "1"})
-    return Statistics("share_and_f1", np.concatenate([_with_ones(right), positives], axis=1))
+    found = _of_classes(golds, predicted, positives({*golds, *predicted}, argument))
+    return Statistics("share_and_f1", np.concatenate([_with_ones(right), found], axis=1))
 
 
 def _relation_f1(examples: Examples, predictions: Predictions, argument: str) -> Statistics:
     golds, predicted, _ = _equal(examples, predictions)
     seen = {*golds, *predicted}
-    negatives = {argument} if argument else {label for label in seen if label == "0" or "false" in label.lower()}
-    return Statistics("f1", _of_classes(golds, predicted, seen - negatives))
+    return Statistics("f1", _of_classes(golds, predicted, seen - negatives(seen, argument)))
 
 
 def _matthews_rows(examples: Examples, predictions: Predictions, _: str) -> Statistics:

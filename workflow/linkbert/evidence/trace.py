@@ -47,7 +47,8 @@ def _score(chain: Chain) -> Iterator[str]:
     run = choice.runs[0]
     found = choice.estimate
     shown = estimate({"mean": found.mean, "spread": found.spread}, 2) if found else f"none: {choice.problem}"
-    yield from _field("score", f"{shown}  ({run.metric}, test)")
+    split = "the development set, as test" if run.test_is_dev else "test"
+    yield from _field("score", f"{shown}  ({run.metric}, {split})")
     if choice.dev is not None:
         tried = len(choice.candidates)
         points = "the only point" if tried == 1 else f"the best of {tried} points"

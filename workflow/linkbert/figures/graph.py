@@ -65,8 +65,7 @@ def _hubs(axes: Axes, most_linked: Sequence[Mapping[str, Any]]) -> None:
     place = np.arange(len(hubs))[::-1]
     values = [hub["in_degree"] for hub in hubs]
     axes.barh(place, values, color=COLORS[2], height=0.7)
-    # No name of a document is to be read as a formula.
-    axes.set_yticks(place, [name.replace("$", r"\$") for name in names], fontsize=8)
+    axes.set_yticks(place, names, fontsize=8)
     for y, value in zip(place, values, strict=True):
         axes.annotate(
             f"{value:,}", (value, y), (3, 0), textcoords="offset points", va="center", fontsize=7, color=QUIET

@@ -35,6 +35,7 @@ SETTINGS = {
     "legend.frameon": False,
     "legend.fontsize": 8,
     "lines.linewidth": 1.4,
+    "text.parse_math": False,  # a name with two dollar signs is no formula
     "svg.hashsalt": "linkbert",  # the same figure has the same bytes
     "svg.fonttype": "path",
     "savefig.dpi": 200,

@@ -156,12 +156,21 @@ def _is_negative(label: str) -> bool:
     return label == "0" or "false" in label.lower()
 
 
+def positives(seen: Collection[str], argument: str) -> set[str]:
+    """The labels that a metric means by a positive one: the argument, or "1"."""
+    return {argument} if argument else set(filter(_is_positive, seen))
+
+
+def negatives(seen: Collection[str], argument: str) -> set[str]:
+    """The labels that a metric leaves out as negative: the argument, or those that are "0" or contain "false"."""
+    return {argument} if argument else set(filter(_is_negative, seen))
+
+
 def accuracy_f1(examples: Examples, predictions: Predictions, argument: str = "") -> Scores:
     """``mean`` of ``f1`` of the positive label ("1", or the argument) and ``accuracy``: MRPC and QQP."""
     golds, predicted = paired_labels(examples, predictions)
     seen = {*golds, *predicted}
-    positives = {argument} if argument else set(filter(_is_positive, seen))
-    f1 = labels.micro_f1(golds, predicted, seen - positives)[0]
+    f1 = labels.micro_f1(golds, predicted, seen - positives(seen, argument))[0]
     exact = labels.accuracy(golds, predicted)
     return _percent(mean=(f1 + exact) / 2, f1=f1, accuracy=exact)
 
@@ -178,9 +187,7 @@ def relation_f1(examples: Examples, predictions: Predictions, argument: str = ""
     ChemProt, DDI, and GAD, where it is the F1 of the positive class.
     """
     golds, predicted = paired_labels(examples, predictions)
-    seen = {*golds, *predicted}
-    negatives = {argument} if argument else set(filter(_is_negative, seen))
-    return _prf(labels.micro_f1(golds, predicted, negatives))
+    return _prf(labels.micro_f1(golds, predicted, negatives({*golds, *predicted}, argument)))
 
 
 def multilabel_f1(examples: Examples, predictions: Predictions) -> Scores:

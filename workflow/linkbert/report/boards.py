@@ -10,10 +10,11 @@ from typing import Any
 
 from linkbert.declarations import check, read_table
 from linkbert.errors import UserError, unknown
-from linkbert.report.style import page, scroll
+from linkbert.report.style import page
 from linkbert.tables.cells import Document, cells_by_key
-from linkbert.tables.layout import number, signed
-from linkbert.tables.text import aligned
+from linkbert.tables.layout import ON_DEV, number, signed
+from linkbert.tables.page import scroll
+from linkbert.tables.text import aligned, plain
 
 COLUMNS = ("board", "benchmark", "methodology", "metric", "published", "model", "tasks", "score", "scale", "note")
 SCHEMA: dict[str, Any] = {
@@ -95,7 +96,7 @@ def build(name: str, definition: Mapping[str, Any], entries: Iterable[Entry], do
 
 def _score(entry: Entry, model: str, cells: Mapping[tuple[str, str], Mapping[str, Any]]) -> dict[str, Any]:
     """Our number in the board's unit, its difference where it may be compared, and why there is none."""
-    nothing = {"model": model, "value": None, "difference": None}
+    nothing = {"model": model, "value": None, "difference": None, "test_is_dev": False}
     if not entry.tasks:
         return {**nothing, "problem": "not computed"}
     absent = [task for task in entry.tasks if (model, task) not in cells]
@@ -108,7 +109,11 @@ def _score(entry: Entry, model: str, cells: Mapping[tuple[str, str], Mapping[str
     value = statistics.fmean(value for value in values if value is not None) * entry.scale
     comparable = all(cell["comparable"] for cell in chosen)
     difference = round(value - float(entry.published), 10) if comparable else None
-    return {"model": model, "value": value, "difference": difference, "problem": "" if comparable else "not comparable"}
+    return {
+        **{"model": model, "value": value, "difference": difference},
+        "test_is_dev": any(cell["test_is_dev"] for cell in chosen),
+        "problem": "" if comparable else "not comparable",
+    }
 
 
 def _value(cell: Mapping[str, Any], score: str) -> float | None:
@@ -151,20 +156,28 @@ def _text(entry: Mapping[str, Any], kind: str) -> str:
     score = entry.get(kind)
     if not score or score["value"] is None:
         return "not run" if score and score["problem"] == "not run" else ""
-    text = number(score["value"], entry["decimals"])
+    text = number(score["value"], entry["decimals"]) + (ON_DEV if score["test_is_dev"] else "")
     return text if score["difference"] is None else f"{text} ({signed(score['difference'], entry['decimals'])})"
 
 
 def markdown(board: Board) -> str:
     """The board as a Markdown page."""
     heads, lines = arrange(board)
-    notes = [line for note in board["notes"] for line in (f"> **{note}**", "")]
-    rows = [[cell.replace("|", "\\|") for cell in line] for line in (heads, *lines)]
+    notes = [line for note in board["notes"] for line in (f"> **{plain(note)}**", "")]
+    rows = [[plain(cell) for cell in line] for line in (heads, *lines)]
     left = 3 if board["layout"] == "list" else 2
-    return "\n".join([f"# {board['title']}", "", *notes, board["caption"], "", *aligned(rows, left), "", FOOT]) + "\n"
+    return (
+        "\n".join(
+            [f"# {plain(board['title'])}", "", *notes, plain(board["caption"]), "", *aligned(rows, left), "", FOOT]
+        )
+        + "\n"
+    )
 
 
-FOOT = "In brackets: ours less the published number. Empty: not computed here; the JSON file beside this page says why."
+FOOT = (
+    "In brackets: ours less the published number; without brackets the two must not be compared. "
+    f"{ON_DEV} of a development set. Empty: not computed here; the JSON file beside this page says why."
+)
 
 
 def tsv(board: Board) -> str:

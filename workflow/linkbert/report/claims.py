@@ -5,10 +5,10 @@ from html import escape
 from itertools import groupby
 from typing import Any
 
-from linkbert.report.style import scroll
 from linkbert.tables.claims import TOLERANCE
 from linkbert.tables.claims_page import CLASSES, notes, said, sentences
 from linkbert.tables.layout import signed
+from linkbert.tables.page import scroll
 
 WIDTH, HEIGHT = 208, 30  # of a strip, in its own units
 HEADS = ("claim", "verdict", "", "ours", "95 % interval", "paper", "expected")

@@ -8,6 +8,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from linkbert.errors import UserError
+from linkbert.tables.page import scroll
 
 
 def rendered(text: str) -> str:
@@ -18,7 +19,7 @@ def rendered(text: str) -> str:
         if token.children:
             token.children = list(_outward(token.children))
     html = parser.renderer.render(tokens, parser.options, {})
-    return html.replace("<table>", '<div class="scroll" tabindex="0"><table>').replace("</table>", "</table></div>")
+    return re.sub(r"<table>.*?</table>", lambda table: scroll(table[0], "Decisions"), html, flags=re.S)
 
 
 def _outward(tokens: list[Token]) -> list[Token]:

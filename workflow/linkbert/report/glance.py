@@ -1,5 +1,6 @@
 """The state of all tables at a glance: each table in small, one square a cell, and how many of them match."""
 
+from collections.abc import Iterable
 from html import escape
 from typing import Any
 
@@ -49,9 +50,10 @@ def name_of(document: Document) -> tuple[str, str]:
 def glance(documents: list[Document]) -> str:
     """All tables as cards that lead to the tables themselves, and the key to their squares."""
     present = {name for document in documents for name, count in classes(document).items() if count}
+    near, far = (_points(document["tolerance"][name] for document in documents) for name in ("matches", "close"))
     meanings = {
-        "matches": "matches: within half a point or one spread over seeds",
-        "close": "close: within two points",
+        "matches": f"matches: within {near} or one spread over seeds",
+        "close": f"close: within {far}",
         "differs": "differs by more",
         RAN: "run, but not to be judged against the paper",
         "none": "not run",
@@ -63,6 +65,12 @@ def glance(documents: list[Document]) -> str:
     )
     cards = "\n".join(_card(document) for document in documents)
     return f'<ul class="key">{key}</ul>\n<div class="cards">\n{cards}\n</div>'
+
+
+def _points(tolerances: Iterable[float]) -> str:
+    """A tolerance in words; tables may declare their own."""
+    found = sorted(set(tolerances))
+    return f"{' or '.join(f'{number:g}' for number in found)} points{', by table' if len(found) > 1 else ''}"
 
 
 def _sign(name: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import defaultdict
 from typing import Any
 
 from linkbert.cases.answers import VERSION, check_case
@@ -29,6 +30,10 @@ class Reporting:
             name: figure for name, figure in self._declared("figures").items() if figure["tables"][0] in plan.tables
         }
         self.boards = self._declared("leaderboards")
+        self._tested: dict[str, set[str]] = defaultdict(set)  # task -> the models that are tested on it
+        for (model, _), runs in plan.jobs.items():
+            for task in (test for run in runs.values() for test in run["tests"]):
+                self._tested[task].add(model)
         self.cases = {name: case for name, case in self._declared("cases").items() if self._models(case)}
         for name, figure in self.figures.items():
             check_analysis(name, figure)
@@ -70,12 +75,7 @@ class Reporting:
 
     def _models(self, case: dict[str, Any]) -> list[str]:
         """The models that are tuned on a case's task, in the order of their declaration."""
-        tuned = {
-            model
-            for (model, _), runs in self.plan.jobs.items()
-            if any(case["task"] in run["tests"] for run in runs.values())
-        }
-        return [model for model in self.plan.models if model in tuned]
+        return [model for model in self.plan.models if model in self._tested[case["task"]]]
 
     def _asked(self, model: str) -> dict[str, Any]:
         return {name: case for name, case in self.cases.items() if model in self._models(case)}

@@ -8,8 +8,8 @@ import yaml
 
 from linkbert import STAGE, __version__
 from linkbert.files import fingerprint
-from linkbert.report.style import scroll
 from linkbert.tables.cells import Document
+from linkbert.tables.page import scroll
 
 Scores = Mapping[str, Any]  # the content of a score file
 Record = Mapping[str, Any]  # a training.json

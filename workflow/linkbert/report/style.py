@@ -31,8 +31,3 @@ def bar(parts: dict[str, int], words: str) -> str:
     """A bar of counts, css class -> count; `words` says the same. Class `none` stays blank."""
     spans = "".join(f'<span class="{name}" style="flex:{count}"></span>' for name, count in parts.items() if count)
     return f'<div class="bar" role="img" aria-label="{escape(words)}">{spans}</div>'
-
-
-def scroll(table: str, label: str) -> str:
-    """A table that scrolls by itself where it is wider than the page, reachable by keyboard."""
-    return f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}">{table}</div>'

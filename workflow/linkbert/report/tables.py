@@ -1,13 +1,14 @@
 """The tables in full: ours, the paper's number and the difference in each cell."""
 
+from functools import partial
 from html import escape
 from typing import Any
 
 from linkbert.report.glance import css_class
-from linkbert.report.style import scroll
 from linkbert.tables import layout
-from linkbert.tables.cells import Document
+from linkbert.tables.cells import NOT_COMPARABLE, NOT_RUN, Document
 from linkbert.tables.html import arranged, value
+from linkbert.tables.page import scroll
 
 
 def table(document: Document) -> str:
@@ -15,7 +16,7 @@ def table(document: Document) -> str:
     parts = [f'<h3 id="{document["table"]}">{escape(document["title"])}</h3>']
     if document["caption"]:
         parts.append(f"<p>{escape(document['caption'])}</p>")
-    parts.append(scroll(arranged(document, _cell), document["title"]))
+    parts.append(scroll(arranged(document, partial(_cell, document)), document["title"]))
     parts.append(f'<p class="soft small">{escape(layout.tally(document))}.</p>')
     gains = [sentence for sentence in layout.legend(document) if _of_gains(sentence)]
     if gains:
@@ -43,15 +44,16 @@ def _folded(title: str, sentences: list[str]) -> str:
     return f'<details class="small"><summary>{title}</summary><ul>{items}</ul></details>'
 
 
-def _cell(cell: dict[str, Any], decimals: int) -> str:
+def _cell(document: Document, cell: dict[str, Any], decimals: int) -> str:
     parts = [value(cell, decimals)]
     if cell["published"]:
         parts.append(f'<span class="beside">paper {layout.paper(cell, decimals)}</span>')
     if cell["difference"] is not None:
         text = layout.difference(cell, decimals)
         parts.append(f'<span class="chip {css_class(cell["mark"])}" title="{cell["mark"]}">{escape(text)}</span>')
-    elif cell["mean"] is None and cell["mark"] == "not run":
-        parts.append('<span class="beside">not run</span>')
+    elif cell["mark"] == NOT_RUN or (cell["mark"] == NOT_COMPARABLE and document["comparable"]):
+        # Of a table that is not comparable as a whole the note above says it once.
+        parts.append(f'<span class="beside" title="{escape(cell["reason"])}">{cell["mark"]}</span>')
     gain = layout.gain(cell, decimals)
     if gain:
         parts.append(

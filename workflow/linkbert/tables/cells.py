@@ -91,6 +91,7 @@ def _cell(
     """A cell; `others` are those of its row that a mean may rest on."""
     paper = published.get((table.table, row.model, column.id))
     choice, estimate, problem = _ours(column, choices)
+    behind = [choices[task] for task in members(column.mean or (column.id,)) if task in choices]
     reason = _reason(table, row, column, others)
     metric = choice.runs[0].metric if choice else ""
     if paper and metric not in ("", paper.metric):
@@ -100,11 +101,12 @@ def _cell(
     return {
         "model": row.model,
         "task": column.id,
-        "mark": _mark(row, not reason, estimate, paper, difference, table.tolerance),
+        "mark": _mark(row, estimate, paper, difference, table.tolerance),
         "best": False,
         "mean": estimate.mean if estimate else None,
         "spread": estimate.spread if estimate else None,
         "by_seed": {str(seed): value for seed, value in estimate.by_seed.items()} if estimate else {},
+        "test_is_dev": estimate is not None and any(run.test_is_dev for one in behind for run in one.runs),
         "published": {"value": paper.value, "text": paper.text, "metric": paper.metric, "source": paper.source}
         if paper
         else None,
@@ -136,25 +138,25 @@ def _ours(column: Column, choices: Mapping[str, Choice]) -> tuple[Choice | None,
         choice = choices.get(column.id)
         return (choice, choice.estimate, choice.problem) if choice else (None, None, "not run")
     estimates = {task: choice.estimate for task, choice in choices.items() if choice.estimate}
-    missing = [task for task in members(column.mean) if task not in estimates]
-    return None, mean_of(column.mean, estimates), f"not run: {', '.join(missing)}" if missing else ""
+    absent = [task for task in members(column.mean) if task not in choices]
+    undefined = [task for task in members(column.mean) if task in choices and task not in estimates]
+    problems = [
+        f"{what}: {', '.join(tasks)}" for what, tasks in (("not run", absent), ("without a score", undefined)) if tasks
+    ]
+    return None, mean_of(column.mean, estimates), "; ".join(problems)
 
 
 def _mark(
-    row: Row,
-    comparable: bool,
-    estimate: Estimate | None,
-    paper: Published | None,
-    difference: float | None,
-    tolerance: Tolerance,
+    row: Row, estimate: Estimate | None, paper: Published | None, difference: float | None, tolerance: Tolerance
 ) -> str:
+    """The mark of a cell; `difference` is None where ours and the paper's must not be compared."""
     if row.external:
         return CITED
     if estimate is None:
         return NOT_RUN
     if paper is None:
         return UNPUBLISHED
-    if not comparable or difference is None:
+    if difference is None:
         return NOT_COMPARABLE
     return judge(difference, estimate.spread, tolerance)
 

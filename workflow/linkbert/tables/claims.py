@@ -22,6 +22,7 @@ from linkbert.errors import UserError
 from linkbert.evidence.bootstrap import interval
 from linkbert.evidence.record import ABSENT, Evidence
 from linkbert.tables.cells import CITED, Document, cells_by_key
+from linkbert.tables.definition import Mean
 from linkbert.tables.gains import Resamples, runs_of, weights_of
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "not enough data"
@@ -83,6 +84,7 @@ SCHEMA: dict[str, Any] = {
 }
 
 Key = tuple[str, str, str]  # table, model, task
+Term = tuple[float, float | None, int]  # weight, spread over seeds, number of seeds
 
 
 @dataclass(frozen=True)
@@ -220,7 +222,7 @@ def _compare(
         paper = None if paper is None or not published else paper + weight * published["value"]
     elsewhere = _elsewhere(cells, tables)
     ours, missing = combination.constant, []
-    terms = []  # (weight, spread, seeds)
+    terms: list[Term] = []
     for key, weight in combination.weights.items():
         cell, name = cells.get(key), " / ".join(key)
         if cell is None:
@@ -237,12 +239,14 @@ def _compare(
             missing.append(f"{name}: {cell['problem'] or 'not run'}")
         else:
             ours += weight * cell["mean"]
-            terms.append((weight, cell["spread"], len(cell["by_seed"])))
+            terms += _terms(weight, cell, tables[key[0]])
     result: dict[str, Any] = {
         **{"difference": None, "interval": None, "seeds": None, "over_examples": None, "unsampled": ""},
         "paper": _rounded(paper),
         "elsewhere": elsewhere,
     }
+    if not terms and not missing:
+        missing.append("a comparison of published numbers alone; nothing of it is measured here")
     if missing:
         return {**result, "verdict": OPEN, "here": OPEN, "missing": missing}
     margin = _margin(terms, max(tables[table]["tolerance"]["matches"] for table, _, _ in cells))
@@ -288,8 +292,7 @@ def _over_examples(
         if cells[table, model, task]["mean"] is None:
             certain += weight * cells[table, model, task]["published"]["value"]
             continue
-        mean = next(column["mean"] for column in tables[table]["columns"] if column["id"] == task)
-        for member, share in weights_of(task, mean).items():
+        for member, share in weights_of(task, _mean_of(tables[table], task)).items():
             weights[model, member] = weights.get((model, member), 0.0) + weight * share
     weights = {key: weight for key, weight in weights.items() if weight}
     problem = resamples.problem(weights)
@@ -301,18 +304,34 @@ def _over_examples(
     return [_rounded(edge + certain) for edge in interval(scores)], ""
 
 
-def _margin(terms: list[tuple[float, float | None, int]], single: float) -> float:
-    """Half the width of the interval: Welch's, over seeds; `single` points where a cell has one seed only."""
-    if any(spread is None for _, spread, _ in terms):
-        return single
+def _mean_of(document: Document, task: str) -> Mean | None:
+    """The tasks of a column that is a mean."""
+    return next((column["mean"] for column in document.get("columns", ()) if column["id"] == task), None)
+
+
+def _terms(weight: float, cell: Mapping[str, Any], document: Document) -> list[Term]:
+    """What a cell adds to the interval over seeds: its spread, or its members' where a mean has no seeds in common."""
+    whole = [(weight, cell["spread"], len(cell["by_seed"]))]
+    mean = _mean_of(document, cell["task"])
+    if cell["spread"] is not None or mean is None:
+        return whole
+    others = cells_by_key(document)
+    members = [(share, others.get((cell["model"], task))) for task, share in weights_of(cell["task"], mean).items()]
+    parts = [(weight * share, other["spread"], len(other["by_seed"])) for share, other in members if other]
+    return parts if len(parts) == len(members) else whole
+
+
+def _margin(terms: list[Term], single: float) -> float:
+    """Half the width of the interval: Welch's, over seeds; at least `single` points where a cell has one seed only."""
+    least = single if any(spread is None for _, spread, _ in terms) else 0.0
     variances = [(weight**2 * spread**2 / seeds, seeds - 1) for weight, spread, seeds in terms if spread]
     total = math.fsum(variance for variance, _ in variances)
     if not total:
-        return 0.0
+        return least
     from scipy.special import stdtrit  # slow to import, and needed only where there are seeds to compare
 
     freedom = total**2 / math.fsum(variance**2 / degrees for variance, degrees in variances)
-    return float(stdtrit(freedom, (1 + LEVEL) / 2)) * math.sqrt(total)
+    return max(least, float(stdtrit(freedom, (1 + LEVEL) / 2)) * math.sqrt(total))
 
 
 def _verdict(low: float, high: float, expect: Mapping[str, Any]) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 from linkbert.evidence.bootstrap import RESAMPLES
 from linkbert.tables.claims import ELSEWHERE, FAILS, HOLDS, LEVEL, OPEN, TOLERANCE
 from linkbert.tables.layout import signed
-from linkbert.tables.page import page
-from linkbert.tables.text import aligned
+from linkbert.tables.page import page, scroll
+from linkbert.tables.text import aligned, plain
 
 SIGNS = {HOLDS: "✓", FAILS: "✗", OPEN: "?", ELSEWHERE: "–"}
 CLASSES = {HOLDS: "holds", FAILS: "fails", OPEN: "open", ELSEWHERE: "ran"}
@@ -39,7 +39,14 @@ def sentences(judged: Judged) -> list[str]:
         "Each model was pretrained once: no interval covers another pretraining.",
     ]
     if single:
-        lines.append("Where a cell has one seed, the interval over seeds is the tolerance of a match on either side.")
+        lines.append(
+            "Where a cell has one seed, the interval over seeds is at least the tolerance of a match on either side."
+        )
+    if any(len(claim["parts"]) > 1 for claim in judged):
+        lines.append(
+            "A claim about several data sets holds where each part does, and does not hold where one does not; the "
+            "intervals are those of single parts, not corrected for their number."
+        )
     unsampled = dict.fromkeys(part["unsampled"] for claim in judged for part in claim["parts"] if part["unsampled"])
     if unsampled:
         first, more = next(iter(unsampled)), len(unsampled) - 1
@@ -112,14 +119,20 @@ def markdown(judged: Judged) -> str:
     """The claims as a Markdown page."""
     rows = [list(_HEADS)]
     for is_part, cells, about in _rows(judged):
-        cells = [cell.replace("|", "\\|") for cell in cells]
+        cells = [plain(cell) for cell in cells]
         rows.append([f"· {cells[0]}" if is_part else cells[0], said(about), *cells[1:]])
     lines = ["# Claims of the paper", ""]
-    lines += [line for note in notes(judged) for line in (f"> **{note}**", "")]
-    lines += [f"{_summary(judged)}.", "", *aligned(rows, left=4), "", *(f"- {line}" for line in sentences(judged))]
+    lines += [line for note in notes(judged) for line in (f"> **{plain(note)}**", "")]
+    lines += [
+        f"{_summary(judged)}.",
+        "",
+        *aligned(rows, left=4),
+        "",
+        *(f"- {plain(line)}" for line in sentences(judged)),
+    ]
     for title, found in (("Other data than the paper's", _elsewhere(judged)), ("Missing", _missing(judged))):
         if found:
-            lines += ["", f"{title}:", "", *(f"- {line}" for line in found)]
+            lines += ["", f"{title}:", "", *(f"- {plain(line)}" for line in found)]
     return "\n".join(lines) + "\n"
 
 
@@ -132,12 +145,14 @@ def html(judged: Judged) -> str:
         texts = "".join(f"<td{_number(index)}>{escape(cell)}</td>" for index, cell in enumerate(cells[1:], 2))
         chip = f'<td><span class="chip {CLASSES[about["verdict"]]}">{said(about)}</span></td>'
         rows.append(f'<tr{"" if is_part else " class=rule"}><th scope="row">{title}</th>{chip}{texts}</tr>')
+    table = (
+        f'<table class="text claims"><thead><tr>{heads}</tr></thead>\n<tbody>\n{chr(10).join(rows)}\n</tbody></table>'
+    )
     body = [
         "<h1>Claims of the paper</h1>",
         *(f'<p class="note" role="note">{escape(note)}</p>' for note in notes(judged)),
         f'<p class="quiet">{escape(_summary(judged))}.</p>',
-        f'<div class="scroll" tabindex="0"><table class="text claims"><thead><tr>{heads}</tr></thead>',
-        f"<tbody>\n{chr(10).join(rows)}\n</tbody></table></div>",
+        scroll(table, "Claims of the paper"),
         f'<ul class="legend">{"".join(f"<li>{escape(line)}</li>" for line in sentences(judged))}</ul>',
     ]
     for title, found in (("Other data than the paper's", _elsewhere(judged)), ("What is missing", _missing(judged))):

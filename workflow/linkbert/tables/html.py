@@ -6,7 +6,7 @@ from typing import Any
 
 from linkbert.tables import layout
 from linkbert.tables.cells import CITED, Document, cells_by_key
-from linkbert.tables.page import bar, css_class, page
+from linkbert.tables.page import bar, css_class, page, scroll
 
 
 def html(document: Document, provenance: str = "") -> str:
@@ -17,7 +17,7 @@ def html(document: Document, provenance: str = "") -> str:
     if document["caption"]:
         parts.append(f"<p>{escape(document['caption'])}</p>")
     parts += [
-        f'<div class="scroll" tabindex="0">{arranged(document, _cell)}</div>',
+        scroll(arranged(document, _cell), document["title"]),
         bar({mark: count for mark, count in document["counts"].items() if mark != CITED}),
         f'<p class="quiet">{escape(layout.tally(document))}.</p>',
         _list(layout.legend(document), "legend"),
@@ -46,7 +46,7 @@ def arranged(document: Document, cell: Callable[[dict[str, Any], int], str]) -> 
         return f'<tr{" class=rule" if rule else ""}><th scope="row">{escape(title)}</th>{numbers}</tr>'
 
     if not document["transpose"]:
-        heads = [column["title"] for column in columns]
+        heads = [layout.head(document, column) for column in columns]
         body = [
             line(row["title"], [(cells[row["model"], column["id"]], column) for column in columns], row["rule_above"])
             for row in rows
@@ -60,7 +60,7 @@ def arranged(document: Document, cell: Callable[[dict[str, Any], int], str]) -> 
                 head = f'<th colspan="{len(rows) + 1}" scope="colgroup">{escape(section)}</th>'
                 body.append(f'<tr class="section rule">{head}</tr>')
         entries = [(cells[row["model"], column["id"]], column) for row in rows]
-        body.append(line(column["title"], entries, bool(column["mean"]) and not section))
+        body.append(line(layout.head(document, column), entries, bool(column["mean"]) and not section))
     return _whole("Task", [row["title"] for row in rows], body)
 
 
@@ -120,6 +120,8 @@ def _origins(document: Document, provenance: str) -> str:
             f"{seed}: {layout.number(value, column['decimals'])}" for seed, value in cell["by_seed"].items()
         )
         dev = "" if choice["dev"] is None else layout.number(choice["dev"], column["decimals"])
+        if dev and choice["chosen_on"] != cell["task"]:
+            dev += f" ({escape(choice['chosen_on'])})"
         names = dict.fromkeys(run["scores"] for run in choice["runs"])
         files = "<br>".join(f"<code>{escape(name)}</code>" for name in names)
         lines.append(
@@ -135,9 +137,9 @@ def _origins(document: Document, provenance: str) -> str:
         for head in ("Model", "Task", "Metric", "Test, by seed", "Dev", "Points", "Point chosen on dev", "Scores")
     )
     more = f' All of it, with hashes: <a href="{escape(provenance)}">{escape(provenance)}</a>.' if provenance else ""
+    title = "Where each number comes from"
+    table = f'<table class="text"><thead><tr>{heading}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
     return (
-        "<details><summary>Where each number comes from</summary>"
-        f'<p class="quiet">{len(document["scores"])} score files.{more}</p>'
-        f'<div class="scroll" tabindex="0"><table class="text"><thead><tr>{heading}</tr></thead>'
-        f"<tbody>{''.join(lines)}</tbody></table></div></details>"
+        f"<details><summary>{title}</summary>"
+        f'<p class="quiet">{len(document["scores"])} score files.{more}</p>{scroll(table, title)}</details>'
     )

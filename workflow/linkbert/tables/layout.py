@@ -7,6 +7,7 @@ from typing import Any
 from linkbert.tables.cells import CITED, CLOSE, DIFFERS, MARKS, MATCHES, NOT_COMPARABLE, NOT_RUN, Document, cells_by_key
 
 SIGNS = {MATCHES: "✓", CLOSE: "≈", DIFFERS: "✗"}
+ON_DEV = "†"
 OURS, PAPER, DIFFERENCE, GAIN = "ours", "paper", "difference", "gain"
 
 
@@ -90,6 +91,12 @@ def gain(cell: dict[str, Any], decimals: int) -> str:
     return f"{value} [{', '.join(signed(edge, decimals) for edge in edges)}]" if edges else value
 
 
+def head(document: Document, column: dict[str, Any]) -> str:
+    """The title of a column, with a dagger where a score in it is of a development set."""
+    on_dev = any(cell["test_is_dev"] for cell in document["cells"] if cell["task"] == column["id"])
+    return f"{column['title']}{ON_DEV if on_dev else ''}"
+
+
 def arrange(document: Document) -> Grid:
     """The lines of a table, in the paper's order: ours, paper's and difference below one another.
 
@@ -110,7 +117,7 @@ def arrange(document: Document) -> Grid:
                 row["rule_above"],
             )
         ]
-        return Grid("Model", tuple(column["title"] for column in columns), tuple(lines))
+        return Grid("Model", tuple(head(document, column) for column in columns), tuple(lines))
     lines, section = [], ""
     for column in columns:
         if column["section"] != section:
@@ -119,7 +126,7 @@ def arrange(document: Document) -> Grid:
                 lines.append(Line(section, rule_above=True))
         entries = [cells[row["model"], column["id"]] for row in rows]
         rule = bool(column["mean"]) and not section
-        lines += _lines(column["title"], entries, [column["decimals"]] * len(rows), rule)
+        lines += _lines(head(document, column), entries, [column["decimals"]] * len(rows), rule)
     return Grid("Task", tuple(row["title"] for row in rows), tuple(lines))
 
 
@@ -156,7 +163,7 @@ def _wide(document: Document) -> Grid:
             Text(gain(cell, decimals)),
         )
         lines.append(Line(row["title"], "", texts, row["rule_above"]))
-    return Grid("Model", (f"{column['title']}, {OURS}", PAPER, DIFFERENCE, GAIN), tuple(lines), kinds=False)
+    return Grid("Model", (f"{head(document, column)}, {OURS}", PAPER, DIFFERENCE, GAIN), tuple(lines), kinds=False)
 
 
 def legend(document: Document) -> list[str]:
@@ -167,6 +174,10 @@ def legend(document: Document) -> list[str]:
         if document["counts"][mark]:
             sign = f"{SIGNS[mark]} {mark}" if mark in SIGNS else mark
             sentences.append(f"{sign}: {meaning.format(**tolerance)}.")
+    if any(cell["test_is_dev"] for cell in document["cells"]):
+        sentences.append(
+            f"{ON_DEV} tested on the development set, which also chooses among grid points: of several the best score."
+        )
     return sentences + _reasons(document) + _about_gains(document)
 
 

@@ -8,7 +8,7 @@ from linkbert.tables.layout import SIGNS
 # Colours of Okabe and Ito; every mark also has a sign or words, so that no meaning rests on colour alone.
 _STYLE = """
 :root { color-scheme: light dark; --text: #1b1f24; --quiet: #59636e; --line: #d1d9e0; --page: #fff; --panel: #f6f8fa;
-  --matches: #0072b2; --close: #b07a00; --differs: #c04a00; --other: #6e7781; --note: #fff4d6; }
+  --matches: #0072b2; --close: #855d00; --differs: #c04a00; --other: #6e7781; --note: #fff4d6; }
 @media (prefers-color-scheme: dark) { :root { --text: #e6edf3; --quiet: #9aa4af; --line: #3d444d; --page: #0d1117;
   --panel: #161b22; --matches: #56b4e9; --close: #e69f00; --differs: #ff8a50; --other: #8b949e; --note: #3a2f10; } }
 * { box-sizing: border-box; }
@@ -64,6 +64,11 @@ def page(title: str, body: str, style: str = _STYLE) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
+
+
+def scroll(table: str, label: str) -> str:
+    """A table that scrolls by itself where it is wider than the page, reachable by keyboard."""
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}">{table}</div>'
 
 
 def css_class(mark: str) -> str:

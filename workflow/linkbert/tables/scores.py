@@ -4,6 +4,7 @@ import math
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from linkbert.files import fingerprint, read_json, sha256_of
 from linkbert.tables.definition import Mean, members
 
 REQUIRED = ("task", "seed", "point", "metric", "dev", "test")
+# What must be of one type to be sorted, counted and averaged.
+TYPES = {"task": str, "train_task": str, "seed": int, "metric": str, "scorer": str}
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,10 @@ class ScoreFile:
 
 @dataclass(frozen=True)
 class Run:
-    """One fine-tuning run; `dev` and `test` are its main metric in percent, None where it is undefined."""
+    """One fine-tuning run; `dev` and `test` are its main metric in percent, None where it is undefined.
+
+    `test_is_dev`: the task's test set is its development set, because the publisher keeps the test labels.
+    """
 
     model: str
     task: str
@@ -40,6 +46,7 @@ class Run:
     test: float | None
     file: ScoreFile
     record: Mapping[str, Any]  # the run as the file has it
+    test_is_dev: bool = False
 
     @property
     def candidate(self) -> str:
@@ -82,8 +89,10 @@ def load_scores(paths: Iterable[Path]) -> list[Run]:
     runs: dict[tuple[str, str, str, int], Run] = {}
     for path in paths:
         content = read_json(path)
-        if not isinstance(content, dict) or not isinstance(content.get("runs"), list) or "model" not in content:
+        if not isinstance(content, dict) or not isinstance(content.get("runs"), list):
             raise UserError(f"{path}: not a score file: it must be an object with 'model' and 'runs'.")
+        if not isinstance(content.get("model"), str):
+            raise UserError(f"{path}: not a score file: 'model' must be a name.")
         about = {key: value for key, value in content.items() if key not in ("runs", "model", "batch")}
         name = "/".join(path.absolute().parts[-2:])
         file = ScoreFile(name, sha256_of(path), content["model"], str(content.get("batch", "")), about)
@@ -103,6 +112,10 @@ def _run(where: str, file: ScoreFile, record: Any) -> Run:
     absent = [key for key in REQUIRED if not isinstance(record, dict) or key not in record]
     if absent:
         raise UserError(f"{where}: '{absent[0]}' is missing; the score file is of another version or damaged.")
+    for key, kind in TYPES.items():
+        if key in record and (not isinstance(record[key], kind) or isinstance(record[key], bool)):
+            expected = "a whole number" if kind is int else "a text"
+            raise UserError(f"{where}: '{key}' must be {expected}, found {record[key]!r:.60}.")
     return Run(
         model=file.model,
         task=record["task"],
@@ -115,15 +128,20 @@ def _run(where: str, file: ScoreFile, record: Any) -> Run:
         test=_score(f"{where}: test", record["test"], record["metric"]),
         file=file,
         record=record,
+        test_is_dev=bool(record.get("test_is_dev")),
     )
 
 
 def _score(where: str, metrics: Mapping[str, float | None] | None, metric: str) -> float | None:
     if not metrics:
         return None
+    if not isinstance(metrics, Mapping):
+        raise UserError(f"{where}: expected scores by metric, found {metrics!r:.60}.")
     if metric not in metrics:
         raise unknown(where, "metric", metric, metrics)
     value = metrics[metric]
+    if value is not None and (not isinstance(value, Real) or isinstance(value, bool)):
+        raise UserError(f"{where}: {metric} must be a number, found {value!r:.60}.")
     # An undefined score (the correlation of a constant) is a missing number, not a zero.
     if value is None or not math.isfinite(value):
         return None

@@ -8,8 +8,8 @@ from linkbert import STAGE
 from linkbert.errors import UserError
 from linkbert.files import read_json
 from linkbert.tables.cells import CITED, MARKS, Document
-from linkbert.tables.page import bar, page
-from linkbert.tables.text import aligned
+from linkbert.tables.page import bar, page, scroll
+from linkbert.tables.text import aligned, plain
 
 COUNTED = tuple(mark for mark in MARKS if mark != CITED)
 
@@ -72,10 +72,11 @@ def markdown(summary: dict[str, Any]) -> str:
     columns = _columns(summary)
     rows = [["table", *columns]]
     for table in summary["tables"]:
-        name = f"[{table['title']}]({table['page']})" if table["page"] else table["title"]
-        rows.append([name.replace("|", "\\|"), *(str(table[column]) for column in columns)])
+        title = plain(table["title"])
+        name = f"[{title}]({table['page']})" if table["page"] else title
+        rows.append([name, *(str(table[column]) for column in columns)])
     rows.append(["**all**", *(f"**{summary['total'][column]}**" for column in columns)])
-    notes = [line for sentence in _sentences(summary) for line in (f"> **{sentence}**", "")]
+    notes = [line for sentence in _sentences(summary) for line in (f"> **{plain(sentence)}**", "")]
     return "\n".join(["# Tables", "", *notes, *aligned(rows, left=1)]) + "\n"
 
 
@@ -94,8 +95,6 @@ def html(summary: dict[str, Any]) -> str:
     counts = bar({mark: summary["total"][mark] for mark in COUNTED})
     rows.append(f'<tr class="rule"><th scope="row">all</th><td>{counts}</td>{total}</tr>')
     notes = "".join(f'<p class="note" role="note">{escape(sentence)}</p>' for sentence in _sentences(summary))
-    return page(
-        "Tables",
-        f'<h1>Tables</h1>{notes}<div class="scroll" tabindex="0"><table><thead><tr><th scope="col">table</th><th></th>'
-        f"{heads}</tr></thead>\n<tbody>{chr(10).join(rows)}</tbody></table></div>",
-    )
+    heading = f'<thead><tr><th scope="col">table</th><th></th>{heads}</tr></thead>'
+    table = f"<table>{heading}\n<tbody>{chr(10).join(rows)}</tbody></table>"
+    return page("Tables", f"<h1>Tables</h1>{notes}{scroll(table, 'Tables')}")

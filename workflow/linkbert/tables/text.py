@@ -1,6 +1,7 @@
 """Markdown for GitHub, tab-separated values for programs, LaTeX (booktabs) for papers."""
 
 import json
+import re
 from collections.abc import Iterable
 
 from linkbert.tables.cells import Document
@@ -12,21 +13,21 @@ TSV_COLUMNS = ("table", "model", "task", "seed", "point", "metric", "value", "pu
 def markdown(document: Document, provenance: str = "") -> str:
     """The table as a Markdown page; `provenance` names the JSON file beside it."""
     grid = arrange(document)
-    page = [f"# {document['title']}", ""]
+    page = [f"# {plain(document['title'])}", ""]
     if document["note"]:
-        page += [f"> **{document['note']}**", ""]
+        page += [f"> **{plain(document['note'])}**", ""]
     if document["caption"]:
-        page += [document["caption"], ""]
+        page += [plain(document["caption"]), ""]
     heads = [grid.corner, *([""] if grid.kinds else []), *grid.heads]
     rows = [_markdown_row(line, grid) for line in grid.lines]
-    page += aligned([[_escape(head) for head in heads], *rows], left=2 if grid.kinds else 1)
-    page += ["", f"{tally(document)}.", "", *(f"- {sentence}" for sentence in legend(document))]
+    page += aligned([[plain(head) for head in heads], *rows], left=2 if grid.kinds else 1)
+    page += ["", f"{tally(document)}.", "", *(f"- {plain(sentence)}" for sentence in legend(document))]
     empty = gaps(document)
     if empty:
-        page += ["", "Empty, and why:", "", *(f"- {_escape(sentence)}" for sentence in empty)]
+        page += ["", "Empty, and why:", "", *(f"- {plain(sentence)}" for sentence in empty)]
     jobs = wanted(document)
     if jobs:
-        page += ["", "Not in the archive of scores:", "", *(f"- {_escape(sentence)}" for sentence in jobs)]
+        page += ["", "Not in the archive of scores:", "", *(f"- {plain(sentence)}" for sentence in jobs)]
     if provenance:
         page += ["", f"Where each number comes from: [{provenance}]({provenance})."]
     return "\n".join(page) + "\n"
@@ -34,13 +35,22 @@ def markdown(document: Document, provenance: str = "") -> str:
 
 def _markdown_row(line: Line, grid: Grid) -> list[str]:
     if line.is_section:
-        return [f"**{_escape(line.title)}**", *([""] * (len(grid.heads) + grid.kinds))]
+        return [f"**{plain(line.title)}**", *([""] * (len(grid.heads) + grid.kinds))]
     texts = [f"**{text.text}**" if text.bold else text.text for text in line.texts]
-    return [_escape(line.title), *([line.kind] if grid.kinds else []), *texts]
+    return [plain(line.title), *([line.kind] if grid.kinds else []), *texts]
 
 
-def _escape(text: str) -> str:
-    return text.replace("|", "\\|")
+# What Markdown would read as more than text; an underscore inside a word is none of it.
+_MARKUP = re.compile(r"[\\`*~<|\[]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)")
+
+
+def plain(text: str) -> str:
+    """A text that Markdown shows as it is.
+
+    >>> plain("A|B <b> *c* d_e")
+    'A\\\\|B \\\\<b> \\\\*c\\\\* d_e'
+    """
+    return _MARKUP.sub(r"\\\g<0>", text)
 
 
 def aligned(rows: list[list[str]], left: int) -> list[str]:
@@ -80,7 +90,7 @@ def tsv(document: Document) -> str:
 
 CSV_COLUMNS = (
     *("table", "model", "task", "metric", "ours", "spread", "seeds", "best", "paper", "difference", "mark"),
-    *("baseline", "gain", "gain_low", "gain_high", "paper_gain", "test_examples"),
+    *("baseline", "gain", "gain_low", "gain_high", "paper_gain", "test_examples", "test_is_dev"),
 )
 
 
@@ -94,7 +104,7 @@ def csv(document: Document) -> str:
             *(document["table"], cell["model"], cell["task"], (choice or published).get("metric", "")),
             *(cell["mean"], cell["spread"], len(cell["by_seed"]) or None, cell["best"] or None, published.get("text")),
             *(cell["difference"], cell["mark"], gain.get("over"), gain.get("value"), low, high, gain.get("paper")),
-            gain.get("examples"),
+            *(gain.get("examples"), cell["test_is_dev"] or None),
         ]
         lines.append(tuple(_csv(value) for value in values))
     return "".join(f"{','.join(line)}\n" for line in lines)
@@ -115,23 +125,28 @@ _LATEX = {
     "✓": r"$\checkmark$",
     "≈": r"$\approx$",
     "✗": r"$\times$",
+    "†": r"$\dagger$",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
 }
 
 
 def latex(document: Document) -> str:
-    """The table as a LaTeX float; needs booktabs and amssymb."""
+    """The table as a LaTeX float, shrunk to the page where it is wider; needs booktabs, amssymb and graphicx."""
     grid = arrange(document)
     width = len(grid.heads) + 1 + grid.kinds
     note = f"\\textbf{{{_tex(document['note'])}}} " if document["note"] else ""
     # The caption stands above: its note must be read before the numbers.
     caption = f"{note}{_tex(document['title'])}. {_tex(document['caption'])} {_tex(' '.join(legend(document)))}"
     body = [
-        "% needs \\usepackage{booktabs,amssymb}",
+        "% needs \\usepackage{booktabs,amssymb,graphicx}",
         "\\begin{table*}",
         "\\centering\\small\\setlength{\\tabcolsep}{4pt}",
         f"\\caption{{{' '.join(caption.split())}}}",
         f"\\label{{tab:{document['table']}}}",
+        "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%",
         f"\\begin{{tabular}}{{@{{}}{'l' * (1 + grid.kinds)}{'r' * len(grid.heads)}@{{}}}}",
         "\\toprule",
         _tex_row([grid.corner, *([""] if grid.kinds else []), *grid.heads]),
@@ -144,7 +159,7 @@ def latex(document: Document) -> str:
             body.append(f"\\multicolumn{{{width}}}{{@{{}}l}}{{\\textbf{{{_tex(line.title)}}}}} \\\\")
             continue
         body.append(_tex_row([line.title, *([line.kind] if grid.kinds else [])], line.texts))
-    return "\n".join([*body, "\\bottomrule", "\\end{tabular}", "\\end{table*}"]) + "\n"
+    return "\n".join([*body, "\\bottomrule", "\\end{tabular}}", "\\end{table*}"]) + "\n"
 
 
 def _tex(text: str) -> str:
@@ -154,4 +169,5 @@ def _tex(text: str) -> str:
 def _tex_row(titles: list[str], texts: Iterable[Text] = ()) -> str:
     cells = [_tex(title) for title in titles]
     cells += [f"\\textbf{{{_tex(text.text)}}}" if text.bold else _tex(text.text) for text in texts]
-    return " & ".join(cells) + " \\\\"
+    row = " & ".join(cells) + " \\\\"
+    return f"{{}}{row}" if row[0] in "[*" else row  # the line break above would take it as its argument
