@@ -105,8 +105,8 @@ def examples_of(kind: str, number: int, seed: int) -> list[dict]:
 
 def ours(kind: str, folder: Path, data: dict[str, list[dict]], settings: dict, device: torch.device, seed: int) -> dict:
     """Seconds of features, training and prediction; mean training loss; score."""
-    from linkbert.finetune import METHODS
     from linkbert.finetune.loop import predict, train
+    from linkbert.finetune.methods import METHODS
     from linkbert.finetune.network import Checkpoint
     from linkbert.finetune.recipe import recipe_of
     from linkbert.metrics import score

@@ -1,15 +1,20 @@
 """A training step as a GPU runs it, on tensors without content: whatever makes the host wait for the device fails."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from linkbert.errors import UserError
 from linkbert.model import dropout
 from linkbert.model.attention import Attention
+from linkbert.model.config import ModelConfig
 from linkbert.pretraining import objective
 from linkbert.pretraining.data import Corpus, MicroBatch, open_source
+from linkbert.pretraining.devices import first_micro_tokens
+from linkbert.pretraining.distributed import World
 from linkbert.pretraining.loop import Trainer
 from linkbert.pretraining.loss import cross_entropy_sum
 from linkbert.pretraining.recipe import Recipe
@@ -69,7 +74,7 @@ def without_content(micro: MicroBatch, mode: FakeTensorMode) -> MicroBatch:
         return {name: mode.from_tensor(getattr(owner, name)) for name in names}
 
     batch = replace(micro.batch, **fake(micro.batch, ("tokens", "segments", "positions", "cu_seqlens", "keys")))
-    return replace(micro, batch=batch, **fake(micro, ("rows", "hidden", "labels", "cls", "relations")))
+    return replace(micro, batch=batch, **fake(micro, ("rows", "places", "order", "labels", "relations")))
 
 
 def as_on_a_gpu(states, weight, bias, labels, chunk, half, compiled):
@@ -80,7 +85,8 @@ def as_on_a_gpu(states, weight, bias, labels, chunk, half, compiled):
 @pytest.mark.parametrize("probability", [0.0, 0.1])
 def test_a_step_reads_nothing_from_the_device(trainer, monkeypatch, probability):
     monkeypatch.setattr(Attention, "has_flash", staticmethod(lambda x: True))
-    monkeypatch.setattr(torch.cuda, "manual_seed", lambda seed: None)
+    generator = SimpleNamespace(manual_seed=int, set_offset=int)  # which take numbers of the host
+    monkeypatch.setattr(torch.cuda, "default_generators", {None: generator})
     monkeypatch.setattr(objective, "cross_entropy_sum", as_on_a_gpu)
     with FakeTensorMode() as mode:
         one = trainer(mode, attention_dropout=probability)
@@ -97,3 +103,28 @@ def test_reading_from_the_device_would_be_noticed(trainer):
         micros = [without_content(micro, mode) for micro in one.make_step(0).micros]
         with pytest.raises(RuntimeError):
             one.update(replace(one.make_step(0), micros=micros), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("layers", "size", "heads", "tokens"),
+    [(2, 128, 2, 262_144), (12, 768, 12, 131_072), (24, 1024, 16, 65_536)],
+    ids=["tiny", "base", "large"],
+)
+def test_first_micro_batches(layers, size, heads, tokens):
+    assert first_micro_tokens(ModelConfig(30_522, size, layers, heads, 4 * size), "cuda") == tokens
+
+
+def test_each_process_has_its_gpu_before_they_meet(monkeypatch):
+    done = []
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: done.append(("device", device)))
+    monkeypatch.setattr(torch.distributed, "init_process_group", lambda *how, **more: done.append((*how, more)))
+    monkeypatch.setattr(torch.distributed, "new_group", lambda backend: done.append((backend,)))
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 1)
+    assert World.join("cuda").local_rank == 1
+    assert done == [("device", 1), ("nccl", {"device_id": torch.device("cuda", 1)}), ("gloo",)]
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(UserError, match=r"process 3 of this machine has no GPU: it has 2"):
+        World.join("cuda")

@@ -15,7 +15,8 @@ from linkbert.errors import UserError
 from linkbert.files import write_json
 from linkbert.finetune.recipe import recipe_of
 from linkbert.finetune.spans import windows
-from linkbert.model.bert import BertForPreTraining, ModelConfig
+from linkbert.model.bert import BertForPreTraining
+from linkbert.model.config import ModelConfig
 from linkbert.planning.calibration import Calibration, read_calibration
 from linkbert.planning.estimate import SIZES, Machine, Sizes, TaskSize, estimate
 from linkbert.planning.needs import needs

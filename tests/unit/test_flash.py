@@ -1,17 +1,21 @@
 """The path of a GPU through the model, with a written-out double of PyTorch's flash kernel in its place.
 
-The double has the kernel's schema, takes sequences one by one, and draws dropout from the generator that the model
-seeds: what is tested is all that surrounds the kernel, its arguments and its gradients among them.
+The double has the kernel's schema, takes sequences one by one, and draws dropout as the kernel does: for each head of
+each sequence from a counter that goes on by 32, beginning where the model sets the device's generator. What is tested
+is all that surrounds the kernel, its arguments and its gradients among them.
 """
 
+import itertools
 import math
 
 import pytest
 import torch
 
 from linkbert.model.attention import Attention
-from linkbert.model.bert import BertEncoder, ModelConfig, compile_rows
+from linkbert.model.bert import BertEncoder, compile_rows
+from linkbert.model.config import ModelConfig
 from linkbert.model.packing import PackedBatch, pack
+from linkbert.rng import key_of
 
 LENGTHS = (5, 12, 1, 9, 12, 3)
 CONFIG = ModelConfig(60, 32, 3, 4, 64, 16, dropout=0.0, attention_dropout=0.0)
@@ -21,12 +25,16 @@ class Double:
     """`aten::_flash_attention_forward` and `_backward` for CPU tensors."""
 
     def __init__(self) -> None:
-        self.seed = 0
-        self.calls = 0
+        self.seed, self.offset, self.calls = 0, 0, 0
 
     def manual_seed(self, seed: int) -> None:
-        """In place of `torch.cuda.manual_seed`."""
-        self.seed, self.calls = seed, 0
+        """As that of the device's generator."""
+        self.seed, self.offset = seed, 0
+
+    def set_offset(self, offset: int) -> None:
+        """As that of the device's generator."""
+        assert offset % 4 == 0
+        self.offset = offset
 
     @staticmethod
     def parts(cu_q, cu_k):
@@ -41,16 +49,24 @@ class Double:
 
     @staticmethod
     def kept(state, number, shape, probability):
-        generator = torch.Generator().manual_seed(int(state[0]) + 7919 * int(state[1]) + number)
-        return (torch.rand(shape, generator=generator) >= probability) / (1 - probability)
+        heads, *size = shape
+        seed, offset = state.tolist()
+        draws = [
+            torch.rand(
+                size, generator=torch.Generator().manual_seed(key_of(seed, offset + (number * heads + head) * 32))
+            )
+            for head in range(heads)
+        ]
+        return (torch.stack(draws) >= probability) / (1 - probability)
 
     def forward(self, query, key, value, cu_q, cu_k, max_q, max_k, probability, causal, debug, **more):
         assert not causal
         assert not debug
-        assert max_k == max(LENGTHS)
+        assert max_k == max(k.stop - k.start for _, k in self.parts(cu_q, cu_k))
         assert {name for name, size in more.items() if size not in (None, -1)} == set()
         self.calls += 1
-        state = torch.tensor([self.seed % 1_000_003, self.calls])
+        state = torch.tensor([self.seed % 2**62, self.offset])
+        self.offset += 32 * query.shape[1] * (len(cu_q) - 1)
         context, normalizer = torch.empty_like(query), query.new_empty(query.shape[1], len(query))
         for number, (q, k) in enumerate(self.parts(cu_q, cu_k)):
             assert q.stop - q.start <= max_q
@@ -99,7 +115,7 @@ def double(monkeypatch):
     library = torch.library.Library("aten", "IMPL")
     library.impl("_flash_attention_forward", kernel.forward, "CPU")
     library.impl("_flash_attention_backward", kernel.backward, "CPU")
-    monkeypatch.setattr(torch.cuda, "manual_seed", kernel.manual_seed)
+    monkeypatch.setattr(torch.cuda, "default_generators", {None: kernel})  # by the index of the CPU
     monkeypatch.setattr(Attention, "has_flash", staticmethod(lambda x: True))
     yield kernel
     library._destroy()
@@ -109,7 +125,7 @@ def batch() -> PackedBatch:
     """Sequences of several lengths, one of a single token."""
     generator = torch.Generator().manual_seed(4)
     made = pack([torch.randint(60, (length,), generator=generator).tolist() for length in LENGTHS])
-    made.keys, made.seed = torch.arange(len(LENGTHS)) + 5, 5
+    made.keys, made.seed, made.first = torch.arange(len(LENGTHS)) + 5, 5, 70
     return made
 
 
@@ -151,7 +167,7 @@ def test_its_dropout_has_the_gradients_of_what_it_computes(double):
         return (states * torch.arange(states.numel()).view_as(states).sin()).sum()
 
     loss().backward()
-    assert double.calls == CONFIG.num_layers  # seeded once, then drawn on from layer to layer
+    assert double.calls == CONFIG.num_layers
     plain = encoder().double()(batch(), rows)
     assert not torch.allclose(plain, model(batch(), rows), atol=1e-2)
     for parameter in model.parameters():
@@ -164,6 +180,24 @@ def test_its_dropout_has_the_gradients_of_what_it_computes(double):
             parameter += 1e-5 * direction
         slope = (values[0] - values[1]) / 2e-5
         torch.testing.assert_close(slope, (gradient * direction).sum(), atol=1e-5, rtol=1e-4)
+
+
+def test_its_dropout_belongs_to_the_sample_and_the_layer(double, monkeypatch):
+    """Whatever batch a sequence is in, and wherever in it, its numbers are the same; other layers draw others."""
+    model, whole = encoder(attention_dropout=0.4), batch()
+    states = model(whole)
+    ends = whole.cu_seqlens.tolist()
+    for first, last in itertools.pairwise((0, 2, 5, 6)):
+        rows = slice(ends[first], ends[last])
+        part = pack([whole.tokens[a:b].tolist() for a, b in itertools.pairwise(ends[first : last + 1])])
+        part.keys, part.seed, part.first = whole.keys[first:last], whole.seed, whole.first + first
+        torch.testing.assert_close(model(part), states[rows])
+        part.first += 1
+        assert not torch.allclose(model(part), states[rows], atol=1e-2)
+    seeds = []
+    monkeypatch.setattr(double, "manual_seed", seeds.append)
+    model(whole)
+    assert len(set(seeds)) == len(seeds) == CONFIG.num_layers
 
 
 def test_compiled_it_computes_the_same(double):

@@ -1,6 +1,6 @@
 import pytest
 
-from linkbert.model.bert import ModelConfig
+from linkbert.model.config import ModelConfig
 from linkbert.pretraining.flops import peak_of, recipe_tokens, training_flops
 
 

@@ -15,8 +15,7 @@ from linkbert.downloads.adopt import adopt
 from linkbert.downloads.hub import download_hub
 from linkbert.errors import UserError
 from linkbert.files import read_meta, write_meta
-from linkbert.model.bert import load_encoder
-from linkbert.model.weights import read_weights
+from linkbert.model.weights import load_encoder, read_weights
 from linkbert.planning.plan import Plan
 from linkbert.text.tokenizer import SPECIAL_TOKENS, prepare_tokenizer
 

@@ -8,13 +8,14 @@ import torch
 from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForPreTraining, BertConfig, BertForPreTraining
 
 from linkbert.errors import UserError
-from linkbert.model.bert import BertEncoder, ModelConfig, compile_rows, load_encoder
+from linkbert.model.bert import BertEncoder, compile_rows
 from linkbert.model.bert import BertForPreTraining as Ours
+from linkbert.model.config import ModelConfig
 from linkbert.model.dropout import Dropout
 from linkbert.model.folder import write_model
 from linkbert.model.hf import LinkBertForPreTraining
 from linkbert.model.packing import pack
-from linkbert.model.weights import load_into, read_weights
+from linkbert.model.weights import load_encoder, load_into, read_weights
 from linkbert.pretraining import loss as loss_module
 from linkbert.pretraining.data import MicroBatch
 from linkbert.pretraining.loss import cross_entropy_sum
@@ -52,10 +53,10 @@ def micro_batch(sequences, draws):
     batch = pack(tokens, segments)
     hidden = np.sort(draws.choice(np.setdiff1d(np.arange(sum(LENGTHS)), batch.cls_rows.numpy()), 30, replace=False))
     rows = np.sort(np.concatenate([batch.cls_rows.numpy(), hidden]))
-    where = torch.from_numpy(np.searchsorted(rows, hidden))
-    cls = torch.from_numpy(np.searchsorted(rows, batch.cls_rows.numpy()))
+    places = np.searchsorted(rows, np.concatenate([batch.cls_rows.numpy(), hidden]))
+    parts = [torch.from_numpy(array) for array in (rows.astype(np.int64), places, np.argsort(places))]
     labels, relations = torch.from_numpy(draws.integers(0, 200, 30)), torch.from_numpy(draws.integers(0, 2, 7))
-    return MicroBatch(batch, torch.from_numpy(rows).long(), where, labels, cls, relations), hidden
+    return MicroBatch(batch, *parts, labels, relations), hidden
 
 
 def from_folder(folder, relations=2):
@@ -116,6 +117,47 @@ def test_loss_and_gradients_equal_hugging_face(reference, sequences, techniques)
     for got, wanted in pairs:
         torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-4)
     assert not ours.encoder.words.weight.grad[200:].any()
+
+
+def test_half_precision_is_as_near_as_hugging_faces(reference, sequences):
+    """Theirs keeps what lies between matrix products in fp32, ours in bf16."""
+    theirs, folder = reference
+    ours = from_folder(folder).train()
+    micro, hidden = micro_batch(sequences, np.random.default_rng(1))
+    width = max(LENGTHS)
+    tokens, segments = (torch.tensor([row + [0] * (width - len(row)) for row in rows]) for rows in sequences)
+    mask = torch.tensor([[1] * n + [0] * (width - n) for n in LENGTHS])
+    labels = torch.full((len(LENGTHS), width), -100)
+    labels[mask.bool()] = torch.full((sum(LENGTHS),), -100).index_copy(0, torch.from_numpy(hidden), micro.labels)
+
+    def gradients(model, half):
+        model.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            if model is ours:
+                mlm, relation = losses(ours, micro, Techniques(compiled=False), relations=True, width=64)
+                loss = mlm / len(micro.labels) + relation / len(LENGTHS)
+            else:
+                loss = theirs(tokens, mask, segments, labels=labels, next_sentence_label=micro.relations).loss
+        loss.backward()
+        return torch.cat([parameter.grad.flatten().double() for parameter in model.parameters()])
+
+    errors = []
+    for model in (ours, theirs):
+        exact = gradients(model, False)
+        errors.append((gradients(model, True) - exact).norm() / exact.norm())
+    assert 1e-4 < errors[0] < 1.5 * errors[1]
+    assert errors[0] < 0.05
+
+
+def test_between_layers_states_are_in_half_precision(reference, sequences):
+    encoder, _ = load_encoder(reference[1], dropout=0.1)
+    kinds = []
+    for layer in encoder.layers:
+        layer.register_forward_pre_hook(lambda layer, inputs: kinds.append(inputs[0].dtype))
+    for training in (True, False):
+        with torch.autocast("cpu", torch.bfloat16):
+            assert encoder.train(training)(pack(*sequences)).dtype == torch.float32  # heads score with it
+    assert kinds == [torch.bfloat16] * 6
 
 
 def test_rows_are_those_of_the_whole(reference, sequences):
@@ -229,7 +271,7 @@ def test_one_graph_serves_all_layers_and_lengths():
         batch = pack([[1] * length for length in range(3, 3 + count)])
         rows = torch.arange(0, len(batch.tokens), 3)
         encoder(batch, rows).sum().backward()
-    assert len(graphs) == 2  # after the embeddings, after attention
+    assert len(graphs) == 3  # after the embeddings, after attention, after that of the last layer
 
 
 def test_dropout_keeps_the_declared_share():

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from linkbert.model.bert import BertForPreTraining, ModelConfig
+from linkbert.model.bert import BertForPreTraining
+from linkbert.model.config import ModelConfig
 from linkbert.pretraining.optim import adamw, decay_groups, linear_schedule
 
 MODEL = BertForPreTraining(ModelConfig(50, 8, 1, 2, 16, 16))

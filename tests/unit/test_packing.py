@@ -72,7 +72,7 @@ def test_attention_equals_attention_sequence_by_sequence(lengths, seed, subset, 
         return
     probability = 0.3 if dropout else 0.0
     drop = Dropout.of(torch.arange(len(lengths)) + seed, batch.sequence_of, batch.positions)
-    got = Attention(batch, heads, probability, drop)(chosen, pairs, rows, 5)
+    got = Attention(batch, heads, probability, drop)(pairs, chosen, rows, 5)
     wanted, first = [], 0
     for length in lengths:
         end = first + length

@@ -15,8 +15,8 @@ STAGE = {
     "tokens": 1,
     "graph": 2,
     "instances": 2,
-    "pretrain": 3,
+    "pretrain": 4,
     "tasks": 2,
     "finetune": 2,
-    "tables": 3,
+    "tables": 4,
 }

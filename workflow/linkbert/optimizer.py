@@ -32,7 +32,8 @@ class AdamW:
                 decay,
                 [torch.zeros_like(parameter) for parameter in parameters],
                 [torch.zeros_like(parameter) for parameter in parameters],
-                [torch.zeros((), device=parameter.device) for parameter in parameters],
+                # One at a time reads its number of updates on the host: on a GPU each would be waited for.
+                [torch.zeros((), device=parameter.device if fused else "cpu") for parameter in parameters],
             )
             for parameters, decay in groups
             if parameters

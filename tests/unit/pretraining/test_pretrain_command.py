@@ -175,11 +175,11 @@ def test_a_signal_saves_and_asks_for_a_retry(paths, folders, number, small):
     recipe = small.recipe | {"steps": 100_000, "checkpoint_every": 100_000}
     command = [sys.executable, SCRIPT, *arguments(paths, recipe | {"evaluate_every": 1})]
     running = subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 300
     while not (paths.checkpoints / "lock").exists() and time.monotonic() < limit:
         time.sleep(0.05)
     running.send_signal(number)
-    _, errors = running.communicate(timeout=60)
+    _, errors = running.communicate(timeout=300)
     assert running.returncode == EXIT_RETRY, errors
     assert "run again to continue" in errors
     assert len(list(paths.checkpoints.glob("step-*.pt"))) == 1

@@ -8,7 +8,7 @@ from linkbert.pretraining.data import (
     Corpus,
     Source,
     assemble,
-    deal,
+    cut,
     heldout_rows,
     micro_batches,
     open_source,
@@ -71,15 +71,15 @@ def test_each_pass_meets_every_instance_once(corpus):
 
 def test_samples_do_not_depend_on_how_they_are_asked_for(corpus):
     whole = corpus.samples(10, 130)
-    for cut in (11, 37, 64, 100):
-        left, right = Corpus(corpus.sources, 5).samples(10, cut), Corpus(corpus.sources, 5).samples(cut, 130)
+    for middle in (11, 37, 64, 100):
+        left, right = Corpus(corpus.sources, 5).samples(10, middle), Corpus(corpus.sources, 5).samples(middle, 130)
         for name, array in vars(whole).items():
             assert array.tolist() == [*getattr(left, name).tolist(), *getattr(right, name).tolist()], name
 
 
 def test_keys_differ_between_samples_passes_and_seeds(corpus):
     rows = corpus.samples(0, 128)
-    assert len(np.unique(rows.mask_keys)) == len(np.unique(rows.dropout_keys)) == 128
+    assert len(np.unique(rows.mask_keys)) == len(np.unique(rows.sample)) == 128
     other = Corpus(corpus.sources, 6).samples(0, 128)
     assert not np.isin(rows.mask_keys, other.mask_keys).any()
 
@@ -108,19 +108,24 @@ def test_input_is_cls_a_sep_b_sep(corpus, vocabulary):
 @pytest.mark.parametrize("world", [1, 2, 3, 4])
 def test_ranks_and_micro_batches_share_a_step(corpus, vocabulary, world):
     rows = corpus.samples(0, 32)
-    whole = assemble(rows, corpus.sources, vocabulary, Masking())
+    whole = assemble(rows, corpus.sources, vocabulary, Masking(), 5)
     hidden, seen = [], []
-    for one in deal(rows, world):
+    for one in cut(rows, world):
         for part in micro_batches(one, 100):
-            micro = assemble(part, corpus.sources, vocabulary, Masking())
+            micro = assemble(part, corpus.sources, vocabulary, Masking(), 5)
             assert micro.batch.cu_seqlens[-1] <= 100
             hidden += micro.labels.tolist()
-            seen += part.dropout_keys.tolist()
-            assert micro.batch.keys.numpy().view(np.uint64).tolist() == part.dropout_keys.tolist()
-    assert sorted(hidden) == sorted(whole.labels.tolist())
-    assert sorted(seen) == sorted(rows.dropout_keys.tolist())
-    sizes = [part.lengths.sum() for part in deal(rows, world)]
+            seen += micro.batch.keys.tolist()
+            assert micro.batch.seed == 5
+            assert part.sample.tolist() == list(range(micro.batch.first, micro.batch.first + len(part)))
+    assert hidden == whole.labels.tolist()
+    assert seen == whole.batch.keys.tolist()
+    sizes = [part.lengths.sum() for part in cut(rows, world)]
     assert max(sizes) - min(sizes) <= LENGTH
+
+
+def test_a_step_of_few_instances_leaves_ranks_without_work(corpus):
+    assert sorted(len(part) for part in cut(corpus.samples(7, 9), 4)) == [0, 0, 1, 1]
 
 
 def test_ranks_compute_the_same_micro_batches_however_many_each():

@@ -8,9 +8,11 @@ from torch import Tensor, nn
 
 from linkbert.finetune.features import PieceTokenizer
 from linkbert.finetune.method import Inputs, Method
-from linkbert.model.bert import BertEncoder, ModelConfig, Pooler, load_encoder
+from linkbert.model.bert import BertEncoder, Pooler
+from linkbert.model.config import ModelConfig
 from linkbert.model.dropout import Dropout
 from linkbert.model.precision import autocast
+from linkbert.model.weights import load_encoder
 from linkbert.rng import generator
 
 # The head's place among those that dropout is drawn for; the encoder uses 0 to 4 times its layers.

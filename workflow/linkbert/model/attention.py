@@ -3,7 +3,7 @@
 On CUDA in half precision this is variable-length flash attention. Elsewhere sequences of similar length are gathered
 into padded blocks for `scaled_dot_product_attention`; both gathers have gathers as their gradients. That function's
 dropout would tie results to the batch, so there dropout of attention weights is written out. The flash kernel draws its
-dropout from a generator, which is seeded by the batch's first sequence.
+dropout from a counter, which is set for each layer to the number of the batch's first sequence.
 """
 
 import math
@@ -16,6 +16,10 @@ from torch import Tensor
 
 from linkbert.model.dropout import Dropout
 from linkbert.model.packing import Block, Grouping, PackedBatch, group_sequences
+from linkbert.rng import key_of
+
+# How far the counter of the flash kernel goes on for one head of one sequence.
+FLASH_DRAWS = 32
 
 
 class _Pad(torch.autograd.Function):
@@ -120,40 +124,48 @@ class Attention:
     probability: float = 0.0
     dropout: Dropout | None = None
     groupings: dict[bool, Grouping] = field(default_factory=dict)
-    seeded: bool = False  # the generator of the flash kernel
 
-    def __call__(self, queries: Tensor, keys_values: Tensor, rows: Tensor | None, site: int) -> Tensor:
-        """Context [Q, H] of queries [Q, H] among keys and values [T, 2 H].
+    def __call__(self, projected: Tensor, queries: Tensor | None, rows: Tensor | None, site: int) -> Tensor:
+        """Context [Q, H] of queries [Q, H] among the keys and values of all tokens.
 
         Args:
-            rows: ascending packed rows [Q] of the queries; None for all.
+            projected: queries, keys and values [T, 3 H]; only keys and values [T, 2 H] where queries are given.
+            rows: ascending packed rows [Q] of the given queries; None for all.
             site: the place in the model that dropout is drawn for.
         """
-        if self.batch.real is None and self.has_flash(queries):
-            return self._flash(queries, keys_values, rows)
-        return self._grouped(queries, keys_values, rows, site)
+        size = projected.shape[1] // (3 if queries is None else 2)
+        if self.batch.real is None and self.has_flash(projected):
+            *own, keys, values = projected.split(size, dim=1)
+            return self._flash(own[0] if queries is None else queries, keys, values, rows, site)
+        if queries is None:
+            queries, projected = projected.split((size, 2 * size), dim=1)
+        return self._grouped(queries, projected, rows, site)
 
     @staticmethod
     def has_flash(x: Tensor) -> bool:
         """Whether there is a flash kernel for such a tensor."""
         return x.is_cuda and x.dtype in (torch.float16, torch.bfloat16)
 
-    def _flash(self, queries: Tensor, keys_values: Tensor, rows: Tensor | None) -> Tensor:
+    def _flash(self, queries: Tensor, keys: Tensor, values: Tensor, rows: Tensor | None, site: int) -> Tensor:
         width = queries.shape[1] // self.heads
-        keys, values = keys_values.view(-1, 2, self.heads, width).unbind(1)
-        queries = queries.view(-1, self.heads, width)
+        queries, keys, values = (part.view(-1, self.heads, width) for part in (queries, keys, values))
         cu_keys, longest = self.batch.cu_seqlens, self.batch.max_length
         cu_queries = cu_keys if rows is None else torch.searchsorted(rows, cu_keys.to(rows.dtype)).int()
         if self.probability:
-            if not self.seeded and self.batch.seed is not None:
-                torch.cuda.manual_seed(self.batch.seed)
-                self.seeded = True
+            self._set_counter(queries.device, site)
             context = _FlashDropout.apply(queries, keys, values, cu_queries, cu_keys, longest, self.probability)
         else:
             from torch.nn.attention.varlen import varlen_attn
 
             context = varlen_attn(queries, keys, values, cu_queries, cu_keys, longest, longest)
         return context.reshape(len(context), -1)
+
+    def _set_counter(self, device: torch.device, site: int) -> None:
+        """Let the flash kernel draw what belongs to these sequences, in whatever batch they are."""
+        if self.batch.seed is not None:
+            generator = torch.cuda.default_generators[device.index]
+            generator.manual_seed(key_of(self.batch.seed, "attention", site))
+            generator.set_offset(self.batch.first * self.heads * FLASH_DRAWS)
 
     def _grouping(self, rows: Tensor | None) -> Grouping:
         subset = rows is not None

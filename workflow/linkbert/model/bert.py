@@ -4,102 +4,21 @@ Equal to Hugging Face's `BertForPreTraining` in outputs and gradients, without p
 language-model head computed only where they are used.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from linkbert.errors import UserError, unknown
+from linkbert.errors import UserError
 from linkbert.model.attention import Attention
+from linkbert.model.config import NEVER, ModelConfig
 from linkbert.model.dropout import Dropout, Masks
 from linkbert.model.packing import PackedBatch
+from linkbert.model.precision import narrow, wide
 
-# Logit bias of padding words: their probability is exactly 0 in fp32 and bf16.
-NEVER = -1e4
 # Document relations in the order of `instances.npy`; NSP knows the first two.
 RELATIONS = ("contiguous", "random", "linked")
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """The shape of a BERT."""
-
-    vocab_size: int
-    hidden_size: int
-    num_layers: int
-    num_heads: int
-    intermediate_size: int
-    max_positions: int = 512
-    type_vocab_size: int = 2
-    dropout: float = 0.1
-    attention_dropout: float = 0.1
-    layer_norm_eps: float = 1e-12
-    initializer_range: float = 0.02
-    # Words are padded to a multiple of this inside the model: matrix units like it, files never see it.
-    vocabulary_multiple: int = 64
-
-    def __post_init__(self) -> None:
-        if self.hidden_size % self.num_heads:
-            raise UserError(
-                f"model: hidden_size {self.hidden_size} is not a multiple of num_heads {self.num_heads}; "
-                "choose sizes where it is."
-            )
-
-    @property
-    def padded_vocab_size(self) -> int:
-        """Words inside the model."""
-        return -(-self.vocab_size // self.vocabulary_multiple) * self.vocabulary_multiple
-
-    @classmethod
-    def from_hf(cls, config: Mapping[str, Any]) -> "ModelConfig":
-        """From the content of a Hugging Face `config.json` of type `bert`.
-
-        Raises:
-            UserError: for another architecture, activation or kind of positions.
-        """
-        for key, wanted in (("model_type", "bert"), ("hidden_act", "gelu"), ("position_embedding_type", "absolute")):
-            if config.get(key, wanted) != wanted:
-                raise unknown("config.json", key, config[key], [wanted])
-        try:
-            return cls(
-                config["vocab_size"],
-                config["hidden_size"],
-                config["num_hidden_layers"],
-                config["num_attention_heads"],
-                config["intermediate_size"],
-                config.get("max_position_embeddings", 512),
-                config.get("type_vocab_size", 2),
-                config.get("hidden_dropout_prob", 0.1),
-                config.get("attention_probs_dropout_prob", 0.1),
-                config.get("layer_norm_eps", 1e-12),
-                config.get("initializer_range", 0.02),
-            )
-        except KeyError as missing:
-            raise UserError(f"config.json: the key {missing} is missing; it is no BERT configuration.") from None
-
-    def to_hf(self) -> dict[str, Any]:
-        """The content of a Hugging Face `config.json`."""
-        return {
-            "model_type": "bert",
-            "vocab_size": self.vocab_size,
-            "hidden_size": self.hidden_size,
-            "num_hidden_layers": self.num_layers,
-            "num_attention_heads": self.num_heads,
-            "intermediate_size": self.intermediate_size,
-            "max_position_embeddings": self.max_positions,
-            "type_vocab_size": self.type_vocab_size,
-            "hidden_act": "gelu",
-            "position_embedding_type": "absolute",
-            "hidden_dropout_prob": self.dropout,
-            "attention_probs_dropout_prob": self.attention_dropout,
-            "layer_norm_eps": self.layer_norm_eps,
-            "initializer_range": self.initializer_range,
-            "pad_token_id": 0,
-        }
 
 
 def initialize(module: nn.Module, deviation: float) -> None:
@@ -113,20 +32,21 @@ def initialize(module: nn.Module, deviation: float) -> None:
             nn.init.zeros_(part.bias)
 
 
-class _FewRows(torch.autograd.Function):
-    """A look-up [T, H] in a table of few rows. Its gradient is a product: summing up how often each row was taken, one
-    term after another, takes a GPU as long as a layer."""
+class _TakeRows(torch.autograd.Function):
+    """Distinct rows of x, ascending. Its gradient is a look-up too; PyTorch's is a sum, and may sort."""
 
     @staticmethod
-    def forward(ctx, table: Tensor, index: Tensor) -> Tensor:
-        ctx.save_for_backward(index)
-        ctx.rows = len(table)
-        return table.index_select(0, index)
+    def forward(ctx, x: Tensor, rows: Tensor) -> Tensor:
+        ctx.save_for_backward(rows)
+        ctx.total = len(x)
+        return x.index_select(0, rows)
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
-        taken = torch.arange(ctx.rows, device=gradient.device)[:, None] == ctx.saved_tensors[0]
-        return taken.to(gradient.dtype) @ gradient, None
+        (rows,) = ctx.saved_tensors
+        taken = rows.new_zeros(ctx.total).index_fill_(0, rows, 1)
+        place = taken.cumsum(0) * taken  # from 1 on; at 0 stands a row of zeros
+        return torch.cat([gradient.new_zeros(1, gradient.shape[1]), gradient]).index_select(0, place), None
 
 
 class BertLayer(nn.Module):
@@ -135,6 +55,7 @@ class BertLayer(nn.Module):
     def __init__(self, config: ModelConfig, number: int):
         super().__init__()
         self.site = 4 * number + 1  # of attention's dropout; the two after it are this layer's too
+        self.last = number == config.num_layers - 1  # heads may want its states in fp32
         size, eps = config.hidden_size, config.layer_norm_eps
         self.qkv = nn.Linear(size, 3 * size)
         self.output = nn.Linear(size, size)
@@ -149,22 +70,25 @@ class BertLayer(nn.Module):
         Args:
             masks: of dropout after attention and at the end; None for none.
         """
-        size = hidden.shape[1]
         if rows is None:
-            queries, keys_values = self.qkv(hidden).split((size, 2 * size), dim=1)
+            context = attention(self.qkv(hidden), None, None, self.site)
         else:
-            keys_values = F.linear(hidden, self.qkv.weight[size:], self.qkv.bias[size:])
-            hidden = hidden.index_select(0, rows)
-            queries = F.linear(hidden, self.qkv.weight[:size], self.qkv.bias[:size])
+            size = hidden.shape[1]
+            weight, other_weight = narrow(self.qkv.weight).split((size, 2 * size))
+            bias, other_bias = narrow(self.qkv.bias).split((size, 2 * size))
+            keys_values = F.linear(hidden, other_weight, other_bias)
+            hidden = _TakeRows.apply(hidden, rows)
             masks = masks.rows(rows) if masks else None
-        return self.finish(hidden, attention(queries, keys_values, rows, self.site), masks)
+            context = attention(keys_values, F.linear(hidden, weight, bias), rows, self.site)
+        return self.finish(hidden, context, masks)
 
     def finish(self, hidden: Tensor, context: Tensor, masks: Masks | None) -> Tensor:
         """All that follows attention [Q, H], row by row: the part that the compiler takes (`compile_rows`)."""
         mixed = self.output(context)
-        hidden = self.attention_norm(hidden + (masks(mixed, 0) if masks else mixed))
+        hidden = narrow(self.attention_norm(hidden + (masks(mixed, 0) if masks else wide(mixed))))
         mixed = self.down(F.gelu(self.up(hidden)))
-        return self.output_norm(hidden + (masks(mixed, 1) if masks else mixed))
+        hidden = self.output_norm(hidden + (masks(mixed, 1) if masks else wide(mixed)))
+        return hidden if self.last else narrow(hidden)
 
 
 class BertEncoder(nn.Module):
@@ -204,18 +128,25 @@ class BertEncoder(nn.Module):
         attention_dropout = config.attention_dropout if self.training else 0.0
         attention = Attention(batch, config.num_heads, attention_dropout, drop)
         masks = drop.at(config.dropout, self.sites) if drop and config.dropout else None
-        segments = _FewRows.apply(self.segments.weight, batch.segments)
-        parts = (self.words(batch.tokens), segments, self.positions(batch.positions))
-        hidden = self.begin(*parts, masks.of(0) if masks else None)
+        words, positions = self.words(batch.tokens), self.positions(batch.positions)
+        hidden = self.begin(words, batch.segments, positions, masks.of(0) if masks else None)
         for number, layer in enumerate(self.layers, 1):
             own = masks.of(2 * number - 1, 2 * number) if masks else None
             hidden = layer(hidden, attention, own, rows if number == len(self.layers) else None)
         return hidden
 
     def begin(self, words: Tensor, segments: Tensor, positions: Tensor, masks: Masks | None) -> Tensor:
-        """What follows the look-up of embeddings [T, H], row by row."""
-        hidden = self.norm(words + segments + positions)
-        return masks(hidden, 0) if masks else hidden
+        """What follows the look-up of words and positions [T, H], row by row.
+
+        Args:
+            segments: their numbers [T]. They are few: a sum over rows is their gradient, and no table is looked up.
+        """
+        first, *others = self.segments.weight.unbind()
+        added = first
+        for number, other in enumerate(others, 1):
+            added = torch.where((segments == number)[:, None], other, added)
+        hidden = self.norm(words + added + positions)
+        return narrow(masks(hidden, 0) if masks else hidden)
 
     def _dropout(self, batch: PackedBatch) -> Dropout | None:
         if not self.training or not (self.config.dropout or self.config.attention_dropout):
@@ -284,34 +215,12 @@ class BertForPreTraining(nn.Module):
 def compile_rows(encoder: BertEncoder, backend: str = "inductor") -> None:
     """Let PyTorch's compiler take what is computed row by row, between the look-ups and the attention kernels.
 
-    These parts are whole graphs without a break, and one graph serves all layers: what differs between layers reaches
-    them as tensors. The compiler would otherwise make a graph for each layer, and none beyond its eighth.
+    These parts are whole graphs without a break, and one graph serves all layers but the last: what differs between
+    layers reaches them as tensors. The compiler would otherwise make a graph for each, and none beyond its eighth.
     """
+    # Training or not, the last layer or not, few rows or many: the compiler's limit of 8 versions is too near.
+    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 32)
     settings: dict[str, Any] = {"dynamic": True, "fullgraph": True, "backend": backend}
     encoder.begin = torch.compile(encoder.begin, **settings)  # type: ignore[method-assign]
     for layer in encoder.layers:
         layer.finish = torch.compile(layer.finish, **settings)
-
-
-def load_encoder(folder: str | Path, **overrides: float) -> tuple[BertEncoder, Pooler | None]:
-    """Encoder and pooler from a Hugging Face folder of a BERT (safetensors or PyTorch file, any of its usual names).
-
-    The pooler is None where the folder holds none: some models are released without.
-
-    Args:
-        overrides: fields of `ModelConfig`, e.g. ``dropout=0.0``.
-
-    Raises:
-        UserError: for a missing file, a missing tensor or one of another shape.
-    """
-    from linkbert.model.weights import load_into, read_config, read_weights
-
-    config = replace(read_config(folder), **overrides)
-    weights = read_weights(folder)
-    encoder = BertEncoder(config)
-    load_into(encoder, weights, "encoder.", str(folder))
-    if not any(name.startswith("pooler.") for name in weights):
-        return encoder, None
-    pooler = Pooler(config)
-    load_into(pooler, weights, "pooler.", str(folder))
-    return encoder, pooler

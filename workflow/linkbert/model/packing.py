@@ -28,7 +28,9 @@ class PackedBatch:
     keys: Tensor | None = None  # int64 [B], what dropout of each sequence is drawn from; None draws fresh keys
     lengths: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)  # [B], on the host
     real: np.ndarray | None = None  # [B], tokens of each sequence where the rest of `lengths` is padding
-    seed: int | None = None  # the first of `keys`, on the host: for kernels with a generator of their own
+    # For kernels that count draws themselves: by what, and from which number on, one for each sequence.
+    seed: int | None = None
+    first: int = 0
 
     def each(self, move: Callable[[Tensor], Tensor]) -> "PackedBatch":
         """The same with other copies of its tensors; the lengths stay on the host."""
@@ -65,9 +67,22 @@ class PackedBatch:
 
 
 def pack_arrays(
-    tokens: np.ndarray, segments: np.ndarray, lengths: np.ndarray, keys: np.ndarray | None = None
+    tokens: np.ndarray,
+    segments: np.ndarray,
+    lengths: np.ndarray,
+    keys: np.ndarray | None = None,
+    seed: int | None = None,
+    first: int = 0,
 ) -> PackedBatch:
-    """A batch from flat tokens [T], segments [T] and the lengths [B] of its sequences, each at least 1."""
+    """A batch from flat tokens [T], segments [T] and the lengths [B] of its sequences, each at least 1.
+
+    Args:
+        keys: int64 [B], what dropout of each sequence is drawn from.
+        seed, first: the same for kernels that count draws themselves, where the sequences are numbered `first` and on;
+            they count from the first of `keys` otherwise.
+    """
+    if seed is None and keys is not None:
+        seed = int(keys[0])
     lengths = np.asarray(lengths, np.int64)
     ends = lengths.cumsum()
     positions = np.arange(len(tokens)) - np.repeat(ends - lengths, lengths)
@@ -79,7 +94,8 @@ def pack_arrays(
         int(lengths.max()),
         None if keys is None else torch.from_numpy(np.asarray(keys).astype(np.int64)),
         lengths,
-        seed=None if keys is None else int(keys[0]) & 0x7FFFFFFFFFFFFFFF,
+        seed=seed,
+        first=first,
     )
 
 

@@ -30,6 +30,17 @@ def in_half(precision: str, device: torch.device) -> bool:
     return precision == "bf16" or (precision == "auto" and has_bfloat16(device))
 
 
+def narrow(x: torch.Tensor) -> torch.Tensor:
+    """x as matrix products take it, in bf16 under autocast: what is stored between them costs much of the time."""
+    device = x.device.type
+    return x.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else x
+
+
+def wide(x: torch.Tensor) -> torch.Tensor:
+    """x in fp32 at least: sums are made in it, and norms."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
 def autocast(device: torch.device, half: bool) -> torch.autocast:
-    """The context of a forward pass: matrix products in bf16 where `half`, weights and sums in fp32."""
+    """The context of a forward pass: bf16 in and between matrix products where `half`; weights and sums in fp32."""
     return torch.autocast(device.type, torch.bfloat16, enabled=half)

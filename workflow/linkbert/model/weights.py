@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,7 +11,8 @@ from torch import Tensor, nn
 
 from linkbert.errors import UserError
 from linkbert.files import read_json
-from linkbert.model.bert import NEVER, BertForPreTraining, ModelConfig
+from linkbert.model.bert import BertEncoder, BertForPreTraining, Pooler
+from linkbert.model.config import NEVER, ModelConfig
 
 # Ours -> Hugging Face's. `{n}` is the layer; the fused attention matrix is cut in three besides.
 NAMES = {
@@ -142,3 +144,25 @@ def load_into(module: nn.Module, weights: Mapping[str, Tensor], prefix: str, whe
                 f"{where}: {prefix + name} has the shape {list(found.shape)}, the model needs {list(tensor.shape)}."
             )
     module.load_state_dict({name: weights[prefix + name] for name in own})
+
+
+def load_encoder(folder: str | Path, **overrides: float) -> tuple[BertEncoder, Pooler | None]:
+    """Encoder and pooler from a Hugging Face folder of a BERT (safetensors or PyTorch file, any of its usual names).
+
+    The pooler is None where the folder holds none: some models are released without.
+
+    Args:
+        overrides: fields of `ModelConfig`, e.g. ``dropout=0.0``.
+
+    Raises:
+        UserError: for a missing file, a missing tensor or one of another shape.
+    """
+    config = replace(read_config(folder), **overrides)
+    weights = read_weights(folder)
+    encoder = BertEncoder(config)
+    load_into(encoder, weights, "encoder.", str(folder))
+    if not any(name.startswith("pooler.") for name in weights):
+        return encoder, None
+    pooler = Pooler(config)
+    load_into(pooler, weights, "pooler.", str(folder))
+    return encoder, pooler

@@ -92,7 +92,7 @@ def calibrate(
 def _measure(
     shape: dict[str, Any], words: int, length: int, folder: Path, seconds: float, device: str, threads: int | None
 ) -> tuple[str, dict[str, Any]]:
-    from linkbert.model.bert import ModelConfig
+    from linkbert.model.config import ModelConfig
     from linkbert.pretraining.flops import training_flops
 
     model = folder / "model"

@@ -13,7 +13,7 @@ from typing import Any
 from linkbert.declarations import Row, options_of, read_table
 from linkbert.files import read_meta
 from linkbert.finetune.recipe import Recipe, recipe_of
-from linkbert.model.bert import ModelConfig
+from linkbert.model.config import ModelConfig
 from linkbert.planning.calibration import Calibration
 from linkbert.planning.needs import Needs, needs
 from linkbert.planning.plan import Plan

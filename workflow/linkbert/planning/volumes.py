@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from linkbert.declarations import names, read_table
-from linkbert.model.bert import ModelConfig
+from linkbert.model.config import ModelConfig
 from linkbert.planning.needs import Needs
 from linkbert.planning.plan import Plan
 

@@ -6,6 +6,7 @@ instances by a keyed bijection, so that nothing is stored and any sample is foun
 the whole state of the data is the number of steps done.
 """
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -116,7 +117,7 @@ class Rows:
     b_length: np.ndarray
     relation: np.ndarray
     mask_keys: np.ndarray  # uint64 [n]
-    dropout_keys: np.ndarray  # uint64 [n]
+    sample: np.ndarray  # int64 [n], their numbers in the endless sequence, which key dropout
 
     def __len__(self) -> int:
         return len(self.source)
@@ -137,14 +138,24 @@ class MicroBatch:
 
     batch: PackedBatch  # tokens as the model sees them
     rows: Tensor  # int64 [Q], ascending: hidden positions and [CLS]
-    hidden: Tensor  # int64 [K], where the hidden positions lie among `rows`
+    places: Tensor  # int64 [B + K], where [CLS] of each sequence, then each hidden position lie among `rows`
+    order: Tensor  # int64 [Q], the inverse of `places`
     labels: Tensor  # int64 [K]
-    cls: Tensor  # int64 [B], where [CLS] lies among `rows`
     relations: Tensor  # int64 [B]
+
+    @property
+    def cls(self) -> Tensor:
+        """Where [CLS] lies among `rows`: int64 [B]."""
+        return self.places[: len(self.relations)]
+
+    @property
+    def hidden(self) -> Tensor:
+        """Where the hidden positions lie among `rows`: int64 [K]."""
+        return self.places[len(self.relations) :]
 
     def each(self, move: Callable[[Tensor], Tensor]) -> "MicroBatch":
         """The same with other copies of its tensors."""
-        own = ("rows", "hidden", "labels", "cls", "relations")
+        own = ("rows", "places", "order", "labels", "relations")
         return replace(self, batch=self.batch.each(move), **{name: move(getattr(self, name)) for name in own})
 
     def to(self, device: torch.device) -> "MicroBatch":
@@ -193,12 +204,8 @@ class Corpus:
             for name in FIELDS:
                 fields[name][mine] = rows[name]
         # A sample is met once, so its number alone keys dropout; masks belong to (pass, instance).
-        return Rows(
-            source,
-            **fields,
-            mask_keys=mix(key_of(self.seed, "mask", number), instance),
-            dropout_keys=mix(key_of(self.seed, "dropout"), samples),
-        )
+        masks = mix(key_of(self.seed, "mask", number), instance)
+        return Rows(source, **fields, mask_keys=masks, sample=samples)
 
 
 def heldout_rows(sources: Sequence[Source], limit: int | None = None) -> Rows:
@@ -216,7 +223,7 @@ def heldout_rows(sources: Sequence[Source], limit: int | None = None) -> Rows:
         for name in FIELDS:
             fields[name][mine] = taken[name]
     keys = mix(key_of("heldout", "mask"), which << 40 | number)
-    return Rows(which, **fields, mask_keys=keys, dropout_keys=keys)
+    return Rows(which, **fields, mask_keys=keys, sample=number)
 
 
 def _runs(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
@@ -225,8 +232,14 @@ def _runs(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
 
 
-def assemble(rows: Rows, sources: Sequence[Source], vocabulary: Vocabulary, masking: Masking) -> MicroBatch:
-    """Gather, mask and pack instances, in their order."""
+def assemble(
+    rows: Rows, sources: Sequence[Source], vocabulary: Vocabulary, masking: Masking, seed: int | None = None
+) -> MicroBatch:
+    """Gather, mask and pack instances, in their order.
+
+    Args:
+        seed: of dropout, where there is any; the samples follow one another then.
+    """
     lengths = rows.lengths
     starts = lengths.cumsum() - lengths
     middle = starts + 1 + rows.a_length
@@ -245,13 +258,14 @@ def assemble(rows: Rows, sources: Sequence[Source], vocabulary: Vocabulary, mask
     counters = rows.mask_keys[sequence] + positions.astype(np.uint64)
     hidden = choose(tokens, sequence, counters, vocabulary, masking)
     seen = replace_hidden(tokens, hidden, counters, vocabulary, masking)
-    packed = pack_arrays(seen, segments, lengths, rows.dropout_keys.view(np.int64))
+    keys = None if seed is None else mix(key_of(seed, "dropout"), rows.sample).view(np.int64)
+    packed = pack_arrays(seen, segments, lengths, keys, seed, int(rows.sample[0]))
     # [CLS] is never hidden, so the rows are distinct, and each kind's places follow from one sort.
     wanted = np.concatenate([starts, hidden])
     order = np.argsort(wanted, kind="stable")
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
-    arrays = (wanted[order], place[len(starts) :], tokens[hidden], place[: len(starts)], rows.relation)
+    arrays = (wanted[order], place, order, tokens[hidden], rows.relation)
     return MicroBatch(packed, *(torch.from_numpy(array) for array in arrays))
 
 
@@ -265,13 +279,12 @@ def pieces(tokens: int, limit: int, world: int) -> int:
     return -(-number // world) * world
 
 
-def deal(rows: Rows, parts: int) -> list[Rows]:
-    """The instances of a step in so many parts: long and short ones dealt evenly, longest first."""
-    order = np.argsort(-rows.lengths, kind="stable")
-    turns = np.arange(len(order)) // parts
-    place = np.arange(len(order)) % parts
-    dealt = np.where(turns % 2 == 0, place, parts - 1 - place)
-    return [rows.take(order[dealt == part]) for part in range(parts)]
+def cut(rows: Rows, parts: int) -> list[Rows]:
+    """The instances of a step in so many runs, in their order, of as equal numbers of tokens as whole ones allow."""
+    ends = rows.lengths.cumsum()
+    part = (2 * ends - rows.lengths) * parts // (2 * ends[-1])  # by the middle token
+    bounds = np.searchsorted(part, np.arange(parts + 1))
+    return [rows.take(np.arange(*pair)) for pair in itertools.pairwise(bounds)]
 
 
 def micro_batches(rows: Rows, tokens: int) -> Iterator[Rows]:

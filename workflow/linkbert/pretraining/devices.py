@@ -7,12 +7,12 @@ from typing import TypeVar
 import torch
 
 from linkbert.errors import UserError
-from linkbert.model.bert import ModelConfig
+from linkbert.model.config import ModelConfig
 
 T = TypeVar("T")
-# Tokens of a micro-batch on a CPU, and of one of BERT base on a GPU, to begin with; where memory does not suffice, they
-# are halved until it does.
-CPU_TOKENS, CUDA_TOKENS = 8192, 1 << 17
+# Tokens of a micro-batch on a CPU, of one of BERT base on a GPU, and of any on a GPU, to begin with; where memory does
+# not suffice, they are halved until it does.
+CPU_TOKENS, CUDA_TOKENS, MOST_TOKENS = 8192, 1 << 17, 1 << 18
 # What is said where memory is short, besides `OutOfMemoryError`: by a CPU's allocator, cuBLAS, the driver and Triton.
 SHORT_OF_MEMORY = ("can't allocate memory", "ALLOC_FAILED", "out of memory")
 
@@ -42,19 +42,20 @@ def prepare_cuda(deterministic: bool) -> None:
 
 
 def first_micro_tokens(config: ModelConfig, device: str) -> int:
-    """Tokens of the first micro-batches: on a GPU fewer for a model larger than BERT base.
+    """Tokens of the first micro-batches: on a GPU fewer for a model larger than BERT base, and more for a smaller one.
 
-    Not more for a smaller one: a step of the paper has a million tokens, and the eight micro-batches that it is cut
-    into are the same for 1, 2, 4 and 8 ranks.
+    A GPU computes a micro-batch of a tiny model in some milliseconds, about as long as a host takes to start its
+    kernels. Not more than twice as many: a step of the paper has a million tokens, and the four micro-batches that it
+    is cut into are the same for 1, 2 and 4 ranks.
 
     >>> large = ModelConfig(vocab_size=30522, hidden_size=1024, num_layers=24, num_heads=16, intermediate_size=4096)
     >>> first_micro_tokens(large, "cuda"), first_micro_tokens(large, "cpu")
-    (32768, 8192)
+    (65536, 8192)
     """
     if device != "cuda":
         return CPU_TOKENS
     fitting = CUDA_TOKENS * 12 * 768 // (config.num_layers * config.hidden_size)
-    return min(1 << fitting.bit_length() - 1, CUDA_TOKENS)
+    return min(1 << (fitting - 1).bit_length(), MOST_TOKENS)
 
 
 def short_of_memory(error: Exception) -> bool:

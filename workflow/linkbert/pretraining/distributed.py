@@ -22,14 +22,28 @@ class World:
 
     @classmethod
     def join(cls, device_type: str) -> "World":
-        """Meet the other processes, by NCCL on CUDA and gloo on CPU."""
-        size = int(os.environ.get("WORLD_SIZE", "1"))
+        """Meet the other processes, by NCCL on CUDA and gloo on CPU.
+
+        Raises:
+            UserError: where there are more processes on this machine than GPUs.
+        """
+        size, local_rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
         if size == 1:
             return cls()
+        if device_type == "cuda" and local_rank >= torch.cuda.device_count():
+            raise UserError(
+                f"process {local_rank + 1} of this machine has no GPU: it has {torch.cuda.device_count()}; start as "
+                "many processes as it has GPUs (--nproc-per-node)."
+            )
         if not dist.is_initialized():
-            dist.init_process_group("nccl" if device_type == "cuda" else "gloo")
+            if device_type == "cuda":
+                # Before they meet: NCCL would take the first GPU for all, and each process keep memory there.
+                torch.cuda.set_device(local_rank)
+                dist.init_process_group("nccl", device_id=torch.device("cuda", local_rank))
+            else:
+                dist.init_process_group("gloo")
         hosts = dist.new_group(backend="gloo")
-        return cls(dist.get_rank(), size, int(os.environ.get("LOCAL_RANK", "0")), hosts)
+        return cls(dist.get_rank(), size, local_rank, hosts)
 
     def leave(self) -> None:
         """Part from the other processes."""

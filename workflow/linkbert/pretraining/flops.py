@@ -1,6 +1,6 @@
 """Arithmetic of training: floating-point operations a token, recipe totals, peaks of devices."""
 
-from linkbert.model.bert import ModelConfig
+from linkbert.model.config import ModelConfig
 
 # Dense bf16 peak of one device in FLOP/s, from the makers' data sheets, by its whole name as PyTorch reports it: boards
 # called H100 differ, and a slice of one (MIG) has the board's name in its own.

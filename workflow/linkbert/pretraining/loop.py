@@ -12,7 +12,7 @@ from linkbert.errors import UserError
 from linkbert.model.bert import BertForPreTraining, compile_rows
 from linkbert.model.precision import autocast, in_half
 from linkbert.pretraining.checkpoint import Checkpoints
-from linkbert.pretraining.data import Corpus, MicroBatch, assemble, deal, pieces
+from linkbert.pretraining.data import Corpus, MicroBatch, assemble, cut, pieces
 from linkbert.pretraining.devices import attempt, first_micro_tokens
 from linkbert.pretraining.distributed import World
 from linkbert.pretraining.evaluation import Heldout, measure, summarize
@@ -115,10 +115,9 @@ class Trainer:
         rows = self.corpus.samples(step * size, (step + 1) * size)
         tokens, world = int(rows.lengths.sum()), self.world
         parts = pieces(tokens, self.micro_tokens, world.size)
-        shares = deal(rows, parts)[world.rank :: world.size]
-        micros = [
-            assemble(part, self.corpus.sources, self.vocabulary, self.recipe.masking) for part in shares if len(part)
-        ]
+        shares = cut(rows, parts)[world.rank :: world.size]
+        corpus, masking = self.corpus, self.recipe.masking
+        micros = [assemble(part, corpus.sources, self.vocabulary, masking, corpus.seed) for part in shares if len(part)]
         if self.device.type == "cuda":
             micros = [micro.pin() for micro in micros]
         return Step(micros, tokens, parts)

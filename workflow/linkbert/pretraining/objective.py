@@ -25,6 +25,19 @@ class Techniques:
     compiled: bool = True  # one kernel for what is computed row by row, where the recipe has it compiled
 
 
+class _Permuted(torch.autograd.Function):
+    """Rows of x in another order; that its gradient is the way back, no sum, PyTorch does not know."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, places: Tensor, order: Tensor) -> Tensor:
+        ctx.save_for_backward(order)
+        return x.index_select(0, places)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None]:
+        return gradient.index_select(0, ctx.saved_tensors[0]), None, None
+
+
 def losses(
     model: BertForPreTraining, micro: MicroBatch, techniques: Techniques, relations: bool, width: int = 512
 ) -> tuple[Tensor, Tensor]:
@@ -44,18 +57,18 @@ def losses(
     else:
         everywhere = model.encoder(batch)
         states = everywhere.index_select(0, rows)
+    cls, chosen = _Permuted.apply(states, micro.places, micro.order).split((len(batch), len(micro.labels)))
     head, words = model.mlm, model.encoder.words.weight
     if techniques.masked_only:
         kind = states.device.type
         chunk = CHUNK.get(kind, CHUNK["cuda"]) if techniques.chunked_loss else None
         half = torch.is_autocast_enabled(kind)
-        hidden = head(states.index_select(0, micro.hidden))
-        mlm = cross_entropy_sum(hidden, words, head.bias, micro.labels, chunk, half, techniques.compiled)
+        mlm = cross_entropy_sum(head(chosen), words, head.bias, micro.labels, chunk, half, techniques.compiled)
     else:
         labels = torch.full((len(batch.tokens),), -100, device=states.device)
         labels[rows[micro.hidden]] = micro.labels
         mlm = F.cross_entropy(F.linear(head(everywhere), words, head.bias).float(), labels, reduction="sum")
     if not relations:
         return mlm, mlm.new_zeros(())
-    logits = model.relation_logits(states.index_select(0, micro.cls))
+    logits = model.relation_logits(cls)
     return mlm, F.cross_entropy(logits.float(), micro.relations, reduction="sum")

@@ -185,6 +185,11 @@ class Recipe:
                 f"recipe: masking.masked ({self.masking.masked}) and masking.random ({self.masking.random}) are "
                 "shares of the hidden tokens; together they must not exceed 1."
             )
+        if self.size["hidden_size"] % self.size["num_heads"]:
+            raise UserError(
+                f"recipe: size.hidden_size {self.size['hidden_size']} is not a multiple of size.num_heads "
+                f"{self.size['num_heads']}; each head takes an equal part."
+            )
         positions = self.size.get("max_positions", max(self.length, 512))
         if positions < self.length:
             raise UserError(f"recipe: length {self.length} exceeds size.max_positions {positions}.")

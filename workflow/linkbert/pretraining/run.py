@@ -12,7 +12,8 @@ import torch
 from linkbert.cluster import EXIT_RETRY
 from linkbert.errors import UserError
 from linkbert.files import atomic_folder, fingerprint, meta_fingerprint, sha256_of, write_json, write_meta
-from linkbert.model.bert import BertForPreTraining, ModelConfig
+from linkbert.model.bert import BertForPreTraining
+from linkbert.model.config import ModelConfig
 from linkbert.model.folder import write_model
 from linkbert.model.precision import in_half
 from linkbert.model.weights import load_into, read_config, read_weights
