@@ -2,6 +2,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+NO_PACKAGES := echo "make setup: pip could not install the packages, see above. Without network they can come from a \
+folder of wheels: make setup PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER" >&2; exit 1
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 REAL ?= ../shared/real
 
@@ -16,8 +19,8 @@ setup: $(VENV)/ready ## the virtual environment with all packages, pinned
 $(VENV)/ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -o 'torch==[0-9.]*' pyproject.toml)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test]"
+	$(PIP) "$$(grep -o 'torch==[0-9.]*' pyproject.toml)" || { $(NO_PACKAGES); }
+	$(PIP) --editable ".[test]" || { $(NO_PACKAGES); }
 	@touch $@
 
 demo: setup ## all nine tables on a small generated world, offline, in minutes
@@ -31,7 +34,7 @@ test: setup ## the whole test suite, but for the tests on a SLURM
 cluster: setup ## the demo and its disasters on a SLURM of this machine's own; needs root
 	$(BIN)/python -m pytest --durations=15 tests/cluster
 
-lint: setup ## style and types of everything
+lint: setup ## style of everything, and Snakemake's own advice
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	PATH="$(abspath $(BIN)):$$PATH" snakefmt --check Snakefile workflow/Snakefile rules # it calls shfmt, which stands beside it

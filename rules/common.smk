@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from shlex import quote
 
 from snakemake.exceptions import WorkflowError
 
@@ -30,13 +31,13 @@ hardware = Hardware(config, lambda model: plan.models[model]["size"])
 # their own interpreter, so both are set inside the shell, after an environment is activated.
 # (Snakemake formats the prefix, hence the doubled braces.)
 shell.prefix(
-    f"set -euo pipefail; export PYTHONPATH={ROOT}/workflow; "
-    f'[[ -n "${{{{CONDA_PREFIX:-}}}}" ]] || export PATH="{Path(sys.executable).parent}:$PATH"; '
+    f"set -euo pipefail; export PYTHONPATH={quote(f'{ROOT}/workflow')}; "
+    f'[[ -n "${{{{CONDA_PREFIX:-}}}}" ]] || export PATH={quote(str(Path(sys.executable).parent))}:"$PATH"; '
 )
 
 
 wildcard_constraints:
-    file=plan.pattern("downloads"),
+    file="[^/]+",  # `plan.download_source` knows them: a pattern of a thousand names costs every plan a second
     hub=plan.pattern("hub"),
     corpus=plan.pattern("corpora"),
     tokenizer=plan.pattern("tokenizers"),

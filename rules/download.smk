@@ -17,7 +17,7 @@ rule download_file:
     resources:
         mem_mb=hardware.mem_mb("download_file"),
         runtime=hardware.runtime("download_file"),
-        download=1,
+        download=1,  # --resources download=2 keeps to two at a time
     params:
         stage=STAGE["download"],
         world=config.get("world"),  # the demo's files are others where its world is another
@@ -39,7 +39,7 @@ rule download_hub:
     resources:
         mem_mb=hardware.mem_mb("download_hub"),
         runtime=hardware.runtime("download_hub"),
-        download=1,
+        download=1,  # --resources download=2 keeps to two at a time
     params:
         stage=STAGE["download"],
         world=config.get("world"),  # the demo's files are others where its world is another

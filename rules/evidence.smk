@@ -116,7 +116,7 @@ rule import_scores:
     params:
         results=evidence.results_folder,
     shell:
-        "python scripts/import_scores.py --archive {input} --results {params.results} &>{log}"
+        "python scripts/import_scores.py --archive {input:q} --results {params.results} &>{log}"
 
 
 rule make_model_card:

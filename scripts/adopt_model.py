@@ -1,6 +1,6 @@
 """Take a released checkpoint as a model of the experiment: its weights as they are, with its tokenizer.
 
-    python scripts/adopt_model.py --hub results/paper/hub/pubmedbert-base \
+    python scripts/adopt_model.py --hub results/paper/hub/pubmedbert-base \\
         --tokenizer results/paper/tokenizers/pubmedbert --output results/paper/models/pubmedbert-base
 """
 

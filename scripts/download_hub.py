@@ -13,7 +13,7 @@ from linkbert.downloads.hub import PATTERNS, download_hub
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repository", required=True, help="org/name")
+    parser.add_argument("--repository", required=True, help="org/name, or file:///folder")
     parser.add_argument("--revision", required=True, help="the 40 digits of a commit")
     parser.add_argument("--kind", required=True, choices=sorted(PATTERNS))
     parser.add_argument("--output", type=Path, required=True, help="the folder to write")

@@ -4,9 +4,9 @@ Each run writes its predictions under --run-folder when it is finished; runs tha
 With --keep each tuned model stays, as a folder that Hugging Face's classes load and that --model takes in turn.
 At SIGUSR1, a scheduler's warning, it ends with status 75 where it has finished any run: start it again and it goes on.
 
-    python scripts/finetune.py --name linkbert-tiny --model results/demo/models/linkbert-tiny --batch blurb \
+    python scripts/finetune.py --name linkbert-tiny --model results/demo/models/linkbert-tiny --batch blurb \\
         --runs '{"biosses": {"tests": ["biosses"], "recipes": [{"learning_rate": 1e-5, "batch_size": 16, "epochs": 30}],
-        "seeds": [0, 1, 2]}}' --tasks results/demo/tasks --run-folder results/demo/runs/linkbert-tiny \
+        "seeds": [0, 1, 2]}}' --tasks results/demo/tasks --run-folder results/demo/runs/linkbert-tiny \\
         --output results/demo/scores/linkbert-tiny/blurb.json
 """
 

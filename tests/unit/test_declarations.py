@@ -24,7 +24,7 @@ def config():
 
 def test_ranges_expand_with_their_zeros():
     assert expand("a{08..10}.gz") == ["a08.gz", "a09.gz", "a10.gz"]
-    assert names("one, two{1..2}") == ["one", "two1", "two2"]
+    assert names("one, two{1..2}") == ("one", "two1", "two2")
 
 
 def test_a_range_expands_every_cell_of_its_row(config):
@@ -68,9 +68,23 @@ def test_overrides_replace_single_cells(config):
         (lambda c: c.update(sed=1), "config: unknown key 'sed'. Known: .* Did you mean 'seed'"),
         (lambda c: c["graph"].update(neighbours=7), "config: graph: unknown key 'neighbours'.*'neighbors'"),
         (lambda c: c["instances"].update(heldout=2), "instances.heldout: 2 is greater.*share of documents"),
-        (lambda c: c["instances"].pop("length"), "instances: 'length' is a required property"),
+        (lambda c: c["instances"].pop("length"), "config: instances.length is missing. It is: tokens"),
+        (
+            lambda c: c["pretraining"]["tiny"].update(learning_rate="1e-3"),
+            "tiny.learning_rate: '1e-3' is not of type 'number'.*such as 1.0e-3",
+        ),
+        (lambda c: c["hardware"]["finetune"].pop("tiny"), "size 'tiny' has no entry in hardware.finetune.*Known: base"),
+        (lambda c: c["hardware"]["pretrain"].pop("tiny"), "size 'tiny' has no entry in hardware.pretrain"),
+        (lambda c: c.update(overrides={"tasks": {"squad": {"options": "[1]"}}}), "must be a JSON object.*found .1."),
+        (
+            lambda c: c.update(overrides={"corpora": {"bookcorpus": {"shards": 2}}}),
+            "2 shards, but only 1 file[.].*set shards to 1",
+        ),
         (lambda c: c["declarations"].update(models="config/modles.tsv"), "config/modles.tsv: no such table"),
-        (lambda c: c.update(overrides={"corpora": {"enwik": {"shards": 2}}}), "overrides.corpora.enwik: no row"),
+        (
+            lambda c: c.update(overrides={"corpora": {"enwik": {"shards": 2}}}),
+            "overrides.corpora: unknown row 'enwik'.*'enwiki'",
+        ),
         (lambda c: c.update(overrides={"corpus": {}}), "overrides: unknown table 'corpus'"),
         (
             lambda c: c.update(overrides={"tables": {"table7_blub": {}}}),
@@ -109,6 +123,19 @@ def test_overrides_replace_single_cells(config):
 def test_a_mistake_ends_in_a_sentence(config, change, sentence):
     change(config)
     with pytest.raises(UserError, match=sentence):
+        Declarations(config, ROOT)
+
+
+def test_a_table_of_ones_own_may_come_from_a_spreadsheet_and_leave_out_empty_columns(config, tmp_path):
+    own = tmp_path / "own.tsv"
+    own.write_bytes(b"\xef\xbb\xbfcorpus\tformat\tfiles\tshards\tlinks\r\nmine\tjsonl\tmedqa-usmle.zip\t1\tnone\r\n")
+    config["declarations"]["corpora"] = ["config/corpora.tsv", str(own)]
+    assert Declarations(config, ROOT).corpora["mine"] == {
+        "corpus": "mine", "format": "jsonl", "files": "medqa-usmle.zip", "shards": "1", "links": "none",
+        "options": "", "note": "",
+    }  # fmt: skip
+    own.write_bytes("corpus\nré\n".encode("latin-1"))
+    with pytest.raises(UserError, match=r"own.tsv: not a table in UTF-8"):
         Declarations(config, ROOT)
 
 

@@ -132,6 +132,15 @@ def test_folder_mirror_through_the_command(tmp_path: Path) -> None:
     check(tmp_path / "out")
 
 
+def test_a_folder_of_this_machine_needs_no_mirror_and_no_commit(tmp_path: Path) -> None:
+    own = make_mirror(tmp_path / "mirror", MODEL) / "hub/org/name"
+    meta = download_hub(own.as_uri(), "", "model", tmp_path / "out", mirror=str(tmp_path / "another"))
+    assert meta["sha256"] == {name: hashlib.sha256(MODEL[name]).hexdigest() for name in KEPT}
+    with pytest.raises(UserError, match="no such folder"):
+        download_hub(f"{own.as_uri()}s", "", "model", tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
 def test_http_mirror(tmp_path: Path, server: str) -> None:
     make_mirror(tmp_path / "mirror", MODEL)
     download_hub("org/name", COMMIT, "model", tmp_path / "out", mirror=server, patience=QUICK)

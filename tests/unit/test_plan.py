@@ -176,6 +176,20 @@ def test_files_that_have_to_be_provided_carry_the_reason(plan):
     assert source.startswith("--url 'provided:BioASQ 7b after registration")
 
 
+def test_files_and_models_of_this_machine_are_taken_from_where_they_are(tmp_path):
+    config = configuration("demo.yaml")  # it has a mirror, and checksums of its files
+    (tmp_path / "downloads.tsv").write_text(
+        "file\turl\tmd5\tlicence\nmine.gz\tfile:///a b/c.gz\t" + "0" * 32 + "\tours\n"
+    )
+    (tmp_path / "hub.tsv").write_text("hub\trepository\trevision\tkind\nmine\tfile:///models/mine\t\tmodel\n")
+    for table in ("downloads", "hub"):
+        config["declarations"][table] = [f"config/{table}.tsv", str(tmp_path / f"{table}.tsv")]
+    own = Plan(config, ROOT)
+    assert own.download_source(wild(file="mine.gz")) == f"--url 'file:///a b/c.gz' --md5 {'0' * 32}"
+    assert own.hub_source(wild(hub="mine")) == "--repository file:///models/mine --revision '' --kind model"
+    assert "--mirror results/demo/world" in own.hub_source(wild(hub="bert-base-uncased"))
+
+
 def test_the_most_specific_recipe_wins():
     def row(size, suite, task, rate, name="a"):
         return {

@@ -280,6 +280,8 @@ def test_runs_that_are_asked_for_without_a_table_are_checked_alike(settings, sen
 
 def test_the_fewest_epochs_are_a_step():
     assert recipe_of("t", {"learning_rate": 1, "batch_size": 99, "epochs": 1e-6}, "span").steps(1) == 1
+    # 1.1 * 10 is 11.000000000000002 to a computer.
+    assert recipe_of("t", {"learning_rate": 1, "batch_size": 1, "epochs": 1.1}, "span").steps(10) == 11
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ def test_processes_that_are_asked_to_stop_can_go_on(tmp_path, times):
     for _ in range(times):
         process.terminate()
         time.sleep(0.3)
-    process.wait(60)
+    process.wait(300)
     assert sorted(path.name for path in (tmp_path / "ready").glob("*.saved")) == ["0.saved", "1.saved"]
     said = process.communicate()[1]
     assert process.returncode == EXIT_RETRY and "Traceback" not in said, said

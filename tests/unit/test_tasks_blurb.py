@@ -243,6 +243,7 @@ def test_hoc_unites_the_hallmarks_of_sentences(tmp_path):
     files["HoC/labels/100.txt"] = "< < "
     files["HoC/labels/101.txt"] = "< "
     files["HoC/labels/102.txt"] = "< Being lazy--Very< "
+    files["HoC/labels/103.txt"] = "< < < NULL"
     meta = prepare("h", "hoc", write(tmp_path / "hoc", files), {}, 0, tmp_path / "out")
     examples = {e["id"]: e for split in SPLITS for e in read_examples(tmp_path / "out", split)}
     assert examples["100"]["labels"] == []  # control abstracts stay
@@ -252,7 +253,7 @@ def test_hoc_unites_the_hallmarks_of_sentences(tmp_path):
         "labels": ["Cellular energetics", "Inducing angiogenesis"],
     }
     assert meta["dropped"]["all.text_or_labels_missing"] == 1
-    assert meta["dropped"]["all.sentences_without_labels"] == 1
+    assert meta["dropped"]["all.sentences_without_labels"] == 2
     assert sum(number for name, number in meta["dropped"].items() if name.endswith("unknown_label")) == 1
     assert len(meta["labels"]) == 10
     assert meta["metric"] == "multilabel_f1"

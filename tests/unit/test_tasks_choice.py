@@ -40,7 +40,7 @@ def mmlu(tmp_path):
     for split, letters in (("dev", "A"), ("val", "BC"), ("test", "DDAX")):
         file = tmp_path / "data" / split / f"professional_medicine_{split}.csv"
         file.parent.mkdir(parents=True)
-        file.write_text(csv_rows(*letters) + ("too,few,cells\n" if split == "test" else ""), newline="")
+        file.write_text(csv_rows(*letters) + ("too,few,cells\n" if split != "dev" else ""), newline="")
         (file.parent / f"anatomy_{split}.csv").write_text(f"{split}?,1,2,3,4,B\n")
     with tarfile.open(tmp_path / "data.tar", "w") as archive:
         archive.add(tmp_path / "data", "data")
@@ -90,6 +90,7 @@ def test_mmlu_takes_train_and_dev_from_medqa_or_its_own(tmp_path, medqa, mmlu):
     assert read_examples(tmp_path / "out", "dev") == read_examples(tmp_path / "medqa", "dev")
     meta = prepare("p", "mmlu", {"archive": mmlu}, {}, 0, tmp_path / "own")
     assert counts(meta) == [1, 2, 3]
+    assert meta["dropped"] == {"dev.broken_row": 1, "test.broken_row": 2}
     meta = prepare("p", "mmlu", {"archive": mmlu}, {"subject": "anatomy"}, 0, tmp_path / "anatomy")
     assert counts(meta) == [1, 1, 1]
     with pytest.raises(UserError, match=r"no member named alchemy_dev.csv. It holds: data/dev/anatomy_dev.csv"):

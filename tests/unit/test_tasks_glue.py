@@ -49,6 +49,14 @@ def glue_folder(path, task):
     return {"archive": path / task}
 
 
+def test_a_limit_leaves_test_the_same_examples_as_dev(tmp_path):
+    files = glue_folder(tmp_path, "sst2")
+    (tmp_path / "sst2" / "dev.tsv").write_text("sentence\tlabel\n" + "".join(f"film {n}\t1\n" for n in range(40)))
+    prepare("sst2", "glue_sst2", files, {"limit": {"dev": 9, "test": 9}}, 0, tmp_path / "out")
+    dev, test = (read_examples(tmp_path / "out", split) for split in ("dev", "test"))
+    assert len(dev) == 9 and dev == test
+
+
 @pytest.mark.parametrize("task", GLUE_TASKS)
 def test_every_task_is_read_and_its_test_is_dev(tmp_path, task):
     meta = prepare(task, f"glue_{task}", glue_folder(tmp_path, task), {}, 0, tmp_path / "out")

@@ -119,6 +119,8 @@ def test_the_option_divide_cuts_as_readers_do(tmp_path, files):
     options = {"divide": {"train": {"train": 98, "dev": 1, "test": 1}}}
     meta = make({"train": files["train"]}, tmp_path / "out", **options)
     assert [meta["counts"][split] for split in SPLITS] == [28, 1, 1]
+    meta = make({"train": files["train"]}, tmp_path / "first", divide={"train": {"train": 1, "dev": 98, "test": 1}})
+    assert [meta["counts"][split] for split in SPLITS] == [1, 28, 1]
     files["train"].write_text("".join(files["train"].read_text().splitlines(keepends=True)[:4]))
     meta = make({"train": files["train"]}, tmp_path / "few", **options)
     assert [meta["counts"][split] for split in SPLITS] == [2, 1, 1]
@@ -135,6 +137,20 @@ def test_no_file_is_read_and_thrown_away(tmp_path, files):
     twice = dict.fromkeys(("data", "train", "dev"), tmp_path / "in" / "squad.json")
     with pytest.raises(UserError, match="s: the file of the role 'train' is not read beside those of: data"):
         prepare("s", "squad", twice, {"split_by_context": [1, 1, 1]}, 0, tmp_path / "out")
+
+
+def test_an_id_that_repeats_takes_a_number_that_is_free(tmp_path, files):
+    names = ["a", "a", "a-2", "a", "b"]
+    lines = (json.dumps({"id": name, "text_a": f"text {n}", "label": "a"}) for n, name in enumerate(names))
+    files["dev"].write_text("\n".join(lines))
+    meta = make(files, tmp_path / "out")
+    assert [example["id"] for example in read_examples(tmp_path / "out", "dev")] == ["a", "a-3", "a-2", "a-4", "b"]
+    assert "dev: 2 examples repeat an id; a number is added to theirs" in meta["warnings"]
+
+
+@pytest.mark.parametrize(("fraction", "number"), [(0.1, 3), (0.24, 7), (0.25, 8), (0.26, 8), (0.001, 1), (1, 30)])
+def test_a_fraction_is_rounded_to_the_nearest_number(tmp_path, files, fraction, number):
+    assert make(files, tmp_path / "out", fraction=fraction)["counts"]["train"] == number
 
 
 def test_limits_are_seeded_keep_order_and_nest(tmp_path, files):

@@ -244,7 +244,7 @@ def test_distractors_move_the_answers_with_their_context(tmp_path):
     options = {"split_by_article": [0.6, 0.2, 0.2]}
     prepare("s", "squad", {"data": file}, options, 0, tmp_path / "plain")
     prepare("s", "squad", {"data": file}, options | {"distractors": [1, 2]}, 0, tmp_path / "out")
-    before_after = set()
+    before_after, before, after, pairs = set(), 0, 0, []
     for split in SPLITS:
         plain, examples = read_examples(tmp_path / "plain", split), read_examples(tmp_path / "out", split)
         pool = {example["context"] for example in plain}
@@ -258,12 +258,15 @@ def test_distractors_move_the_answers_with_their_context(tmp_path):
             assert len(distractors) == len(documents) - 1
             assert not any(gold in document for gold in one["golds"] for document in distractors)
             numbers.add(len(distractors))
-            before_after.add(documents.index(one["context"]))
+            before_after.add(place := documents.index(one["context"]))
+            before, after = before + place, after + len(distractors) - place
+            pairs.append(len(distractors) == 2)
             for answer in other["answers"]:
                 assert other["context"][answer["start"] :].startswith(answer["text"])
                 assert one["context"] in other["context"][: answer["start"]] + other["context"][answer["start"] :]
         assert numbers == {1, 2}
     assert before_after == {0, 1, 2}
+    assert len(pairs) > 70 and 0.4 < sum(pairs) / len(pairs) < 0.6 and 0.4 < before / (before + after) < 0.6
 
 
 def test_distractors_do_not_depend_on_other_questions(tmp_path):

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def finished(clone, world, demo, tmp_path_factory) -> Path:
     """A copy of the repository in which the demo has run; no test may change it."""
-    folder = clone(tmp_path_factory.mktemp("demo"))
+    folder = clone(tmp_path_factory.mktemp("the demo"))
     shutil.copytree(world, folder / "results" / "demo" / "world")
     done = demo(folder, "all", "audits")
     assert done.returncode == 0, done.stderr[-10000:]

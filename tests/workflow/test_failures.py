@@ -15,7 +15,7 @@ DUMP = "enwiki-pages-articles-multistream.xml.bz2"
 @pytest.fixture
 def site(clone, world, tmp_path) -> Path:
     """A copy of the repository with a world of its own, to be spoiled."""
-    folder = clone(tmp_path / "site")
+    folder = clone(tmp_path / "a site")
     shutil.copytree(world, folder / "results" / "demo" / "world")
     return folder
 

@@ -1,5 +1,6 @@
 """What README and the other pages tell a reader to type, to open and to write works as written."""
 
+import ast
 import gzip
 import json
 import re
@@ -80,11 +81,23 @@ def test_pages_have_commands_of_every_kind():
 @of_tool("snakemake")
 def test_snakemake_commands_plan_as_written(snakemake, folder_of, page, command):
     _, *arguments = shlex.split(command)
+    if "--list-target-rules" in arguments:
+        pytest.skip("plans nothing: test_the_targets_of_the_front_page_are_all_that_there_are")
     if "--profile" in arguments and not find_spec("snakemake_executor_plugin_slurm"):
         pytest.skip("snakemake-executor-plugin-slurm is not installed")
     done = snakemake("--dry-run", *arguments, folder=folder_of(page))
     assert done.returncode == 0, f"{page}: {command}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
     assert re.search(r"^total +[1-9]", done.stdout, re.M), f"{page}: {command} plans nothing"
+
+
+def test_the_targets_of_the_front_page_are_all_that_there_are(snakemake):
+    (table,) = re.findall(r"^\| target \|.*?\n\n", (ROOT / "README.md").read_text("utf-8"), re.M | re.S)
+    told = {name for row in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", row)}
+    done = snakemake("--list-target-rules")
+    assert done.returncode == 0, done.stderr
+    # Each of the others is one file of `tables` or `report_page`, or the way back of `export_scores`.
+    assert set(done.stdout.split()) - told == {"import_scores", "judge_claims", "make_report", "summarize_tables"}
+    assert told <= set(done.stdout.split())
 
 
 @of_tool("make")
@@ -102,6 +115,13 @@ def test_scripts_exist_and_know_the_options(execute, page, command):
     assert done.returncode == 0, f"{page}: {command}\n{done.stderr}"
     known = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", done.stdout))
     assert {argument for argument in arguments if argument.startswith("--")} <= known, f"{page}: {command}"
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "scripts").glob("*.py")), ids=lambda path: path.stem)
+def test_examples_in_help_keep_their_lines(script):
+    """A line that goes on ends in a backslash there, as it is typed: in the docstring it is doubled."""
+    about = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8")), clean=False)
+    assert about and not re.search(r"\S {3,}\S", about), f"{script.name}: two lines became one"
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -140,11 +160,13 @@ def test_the_corpus_of_the_page_becomes_a_graph(snakemake, clone, tmp_path):
     for row in rows:
         for link in row.get("links", []):
             assert row["text"][link["start"] : link["end"]] == targets[link["target"]]
-    (tmp_path / "mine.jsonl.gz").write_bytes(gzip.compress(documents.encode()))
     for name, text in files_of(page).items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text.replace("file:///data", f"file://{tmp_path}"))
     (command,) = (command for command in commands_of(page) if "/graphs/" in command)
+    forgotten = snakemake(*shlex.split(command)[1:], folder=folder)
+    assert forgotten.returncode and f"error: file://{tmp_path}/mine.jsonl.gz: no such" in forgotten.stderr
+    (tmp_path / "mine.jsonl.gz").write_bytes(gzip.compress(documents.encode()))
     done = snakemake(*shlex.split(command)[1:], folder=folder)
     assert done.returncode == 0, done.stderr
     graph = folder / "results" / "mine" / "graphs" / "mine" / "hyperlink"

@@ -74,6 +74,19 @@ def test_the_whole_paper_is_planned(snakemake):
         assert name in done.stdout, f"{name} is not planned"
 
 
+def test_the_standard_layout_has_the_same_default_target(snakemake):
+    demo = ("-n", "--configfile", "config/demo.yaml")
+    plain, standard = (planned(snakemake(*demo, *place).stdout) for place in ((), ("-s", "workflow/Snakefile")))
+    assert plain.pop("all") == standard.pop("everything") == 1
+    assert plain == standard and plain["make_table"] == len(TABLES)
+
+
+def test_an_undeclared_download_is_named(snakemake):
+    done = snakemake("-n", "results/paper/downloads/glue-RTEE.zip")
+    assert done.returncode != 0
+    assert re.search(r"unknown download 'glue-RTEE.zip'.*Did you mean 'glue-RTE.zip'\?", done.stdout + done.stderr)
+
+
 @pytest.mark.parametrize("table", TABLES)
 def test_every_table_is_a_target_and_plans_its_models_and_no_others(snakemake, tree, table):
     done = snakemake(table, "-n", "--configfile", "config/demo.yaml")

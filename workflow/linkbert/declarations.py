@@ -11,6 +11,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ TABLES = ("downloads", "hub", "corpora", "tokenizers", "samplings", "models", "t
 SINGULAR = {"corpora": "corpus", "hub": "row of hub.tsv"}
 # What the Snakefile reads before any --configfile.
 CONFIGURATION = tuple(f"config/{name}.yaml" for name in ("tables", "report", "cards", "cluster", "paper"))
+_EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
 
 
@@ -45,17 +47,20 @@ def expand(pattern: str) -> list[str]:
     return [f"{pattern[: found.start()]}{n:0{len(first)}d}{pattern[found.end() :]}" for n in numbers]
 
 
-def names(text: str) -> list[str]:
+@cache  # each of PubMed's shards asks for the same thousand files
+def names(text: str) -> tuple[str, ...]:
     """The names in a comma-separated cell, ranges expanded."""
-    return [name for part in text.split(",") if part.strip() for name in expand(part.strip())]
+    return tuple(name for part in text.split(",") if part.strip() for name in expand(part.strip()))
 
 
 def read_table(path: Path) -> Iterator[tuple[int, Row]]:
     """Yield (line number, row) of a tab-separated table; empty cells become empty strings."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # a spreadsheet may put a mark before the first column
     except FileNotFoundError:
         raise UserError(f"{path}: no such table. Known places are listed under 'declarations' in the config.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a table in UTF-8 ({error}). Save it as tab-separated text in UTF-8.") from None
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip() and line[0] != "#"]
     if not lines:
         raise UserError(f"{path}: the table is empty; its first line must name the columns.")
@@ -107,8 +112,17 @@ def check(where: str, value: Any, schema: Mapping[str, Any]) -> None:
         raise unknown(f"{where}{': ' + key if key else ''}", "key", extra, known)
     if problem.validator == "enum":
         raise unknown(where, key, problem.instance, problem.validator_value)
-    about = problem.schema.get("description")
-    raise UserError(f"{where}: {key or 'value'}: {problem.message}." + (f" It is: {about}" if about else ""))
+    if problem.validator == "required":
+        absent = next(name for name in problem.validator_value if name not in problem.instance)
+        about = problem.schema.get("properties", {}).get(absent, {}).get("description")
+        found = f"{where}: {key + '.' if key else ''}{absent} is missing."
+    else:
+        about = problem.schema.get("description")
+        found = f"{where}: {key or 'value'}: {problem.message}."
+    hint = ""
+    if problem.validator == "type" and isinstance(problem.instance, str) and _EXPONENT.fullmatch(problem.instance):
+        hint = " YAML reads a number with an exponent only where it has a point and a sign, such as 1.0e-3."
+    raise UserError(found + (f" It is: {about}." if about else "") + hint)
 
 
 def load_schema(name: str) -> dict[str, Any]:
@@ -158,20 +172,22 @@ class Declarations:
     def _rows(self, table: str) -> Iterator[Row]:
         schema = load_schema(table)
         overrides = {name: dict(cells) for name, cells in self.config.get("overrides", {}).get(table, {}).items()}
-        used = set()
+        found = []
         paths = self.config["declarations"][table]
         for path in [paths] if isinstance(paths, str) else paths:
-            for number, row in read_table(self.root / path):
-                key = next(iter(row.values()))
+            for number, cells in read_table(self.root / path):
+                key = next(iter(cells.values()))
+                # A table may leave out the columns that its rows leave empty.
+                row = cells | {column: "" for column in schema["properties"] if column not in cells}
+                found.append(key)
                 if key in overrides:
-                    used.add(key)
                     row.update({column: str(cell) for column, cell in overrides[key].items()})
                 check(f"{path}, line {number} ({key})", row, schema)
                 if table == "recipes":
                     read_row(f"{path}, line {number}", row)
                 yield row
-        for name in overrides.keys() - used:
-            raise UserError(f"config: overrides.{table}.{name}: no row of {paths} has this name.")
+        for name in overrides.keys() - set(found):
+            raise unknown(f"config: overrides.{table}", "row", name, found)
 
     def _load(self, table: str) -> dict[str, Row]:
         rows: dict[str, Row] = {}
@@ -196,9 +212,11 @@ class Declarations:
         for corpus, row in self.corpora.items():
             for file in names(row["files"]):
                 self._require(f"corpora.tsv ({corpus})", "downloads", file)
-            if 1 < len(names(row["files"])) < int(row["shards"]):
+            files, shards = len(names(row["files"])), int(row["shards"])
+            if shards > files and (files > 1 or row["format"] != "mediawiki"):  # one multistream dump can be cut
                 raise UserError(
-                    f"corpora.tsv ({corpus}): {row['shards']} shards, but only {len(names(row['files']))} files."
+                    f"corpora.tsv ({corpus}): {shards} shards, but only {files} file{'s' if files > 1 else ''}. "
+                    f"A file of this format is read whole: set shards to {files} or fewer."
                 )
             _json_cell(f"corpora.tsv ({corpus})", row["options"])
         for tokenizer, row in self.tokenizers.items():
@@ -229,6 +247,13 @@ class Declarations:
         self._require(where, "tokenizers", row["tokenizer"])
         if row["size"] not in self.config["sizes"]:
             raise unknown(where, "size", row["size"], self.config["sizes"])
+        for rule in ("finetune", *(["pretrain"] if row["kind"] == "pretrained" else [])):
+            if row["size"] not in self.config["hardware"][rule]:
+                size, known = row["size"], ", ".join(sorted(self.config["hardware"][rule]))
+                raise UserError(
+                    f"{where}: size '{size}' has no entry in hardware.{rule} of the config. Known: {known}. Say there "
+                    f"what a job asks of a machine: {size}: {{ gpus: 0, threads: 1, mem_mb: 4000, runtime: 2h }}."
+                )
         if row["kind"] == "released":
             if not row["hub"]:
                 raise UserError(f"{where}: a released model needs the name of its hub row in the column 'hub'.")
@@ -286,9 +311,12 @@ def table_tasks(definition: Mapping[str, Any]) -> list[str]:
 
 def _json_cell(where: str, text: str) -> dict[str, Any]:
     try:
-        return json.loads(text) if text else {}
+        options = json.loads(text) if text else {}
     except json.JSONDecodeError as error:
         raise UserError(f"{where}: the column 'options' is not JSON ({error}): {text}") from None
+    if not isinstance(options, dict):
+        raise UserError(f"{where}: the column 'options' must be a JSON object, such as {{}}; found {text}")
+    return options
 
 
 def options_of(row: Row) -> dict[str, Any]:

@@ -19,7 +19,7 @@ def unknown(where: str, what: str, found: object, known: Iterable[object]) -> Us
     >>> str(unknown("models.tsv", "size", "tny", ["tiny", "base"]))
     "models.tsv: unknown size 'tny'. Known: base, tiny. Did you mean 'tiny'?"
     """
-    names = sorted(str(name) for name in known)
+    names = sorted(str(name) for name in known if name != "")
     near = get_close_matches(str(found), names, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     more = f" and {len(names) - MOST} more" if len(names) > MOST else ""

@@ -60,7 +60,8 @@ def declared(tmp_path, data, monkeypatch) -> Plan:
     (tmp_path / "my").mkdir()
     for block in blocks("tsv"):
         name = {"task": "tasks", "file": "downloads", "hub": "hub", "set": "recipes"}[block.split("\t")[0]]
-        (tmp_path / "my" / f"{name}.tsv").write_text(block, encoding="utf-8")
+        here = block.replace("file:///data/", f"file://{tmp_path}/mirror/")
+        (tmp_path / "my" / f"{name}.tsv").write_text(here, encoding="utf-8")
     (tmp_path / "my" / "config.yaml").write_text(blocks("yaml")[0], encoding="utf-8")
     shutil.copytree(data / "tasks", tmp_path / "mirror")
     lay_hub(tmp_path / "mirror" / "hub" / "nyu-mll" / "glue" / "rte")

@@ -17,9 +17,10 @@ import transformers
 
 from linkbert.errors import UserError
 from linkbert.files import meta_fingerprint, read_json, sha256_of
-from linkbert.finetune import METHODS, export
+from linkbert.finetune import export
 from linkbert.finetune import runs as module
 from linkbert.finetune.loop import train
+from linkbert.finetune.methods import METHODS
 from linkbert.finetune.network import Checkpoint
 from linkbert.finetune.recipe import recipe_of
 from linkbert.finetune.runs import run_batch

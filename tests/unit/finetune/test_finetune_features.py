@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from linkbert.errors import UserError
-from linkbert.finetune import METHODS
 from linkbert.finetune.features import NONE, PieceTokenizer, distinct, ranges, truncate_longest_first
+from linkbert.finetune.methods import METHODS
 from linkbert.finetune.recipe import recipe_of
 from linkbert.finetune.spans import windows
 
@@ -293,6 +293,15 @@ def test_old_folders_have_only_a_vocabulary(model, tmp_path, pieces):
     texts = [text for text in TEXTS if "[" not in text]
     assert old.encode(texts).ids.tolist() == pieces.encode(texts).ids.tolist()
     assert old.size == pieces.size
+
+
+def test_the_size_of_a_tokenizer_is_its_largest_number(model, tmp_path):
+    content = json.loads((model / "tokenizer.json").read_text())
+    content["model"]["vocab"]["faraway"] = 70_000
+    (tmp_path / "tokenizer.json").write_text(json.dumps(content))
+    sparse = PieceTokenizer(tmp_path)
+    assert sparse.size == 70_001
+    assert sparse.encode(["faraway"]).ids.tolist() == [70_000], "uint16 would not hold it"
 
 
 def test_a_folder_without_tokenizer_is_refused(tmp_path):

@@ -1,12 +1,15 @@
 """The order, the schedule, the optimizer, and what a run may depend on."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from linkbert.errors import UserError
-from linkbert.finetune import METHODS, loop
+from linkbert.finetune import loop
 from linkbert.finetune.loop import batches, optimizer_of, predict, split, train
+from linkbert.finetune.methods import METHODS
 from linkbert.finetune.network import Checkpoint
 from linkbert.finetune.recipe import Recipe, recipe_of
 from linkbert.optimizer import AdamW
@@ -59,8 +62,10 @@ def test_every_epoch_sees_every_unit_once(units, epochs):
         assert sorted(np.concatenate([batch for number, batch in seen if number == epoch])) == list(range(units))
     again = list(batches(units, recipe, seed=1, task="t"))
     assert all((a == b).all() for (_, a), (_, b) in zip(seen, again, strict=True))
-    other = list(batches(units, recipe, seed=2, task="t"))
-    assert not all((a == b).all() for (_, a), (_, b) in zip(seen, other, strict=True))
+    for other in (batches(units, recipe, seed=2, task="t"), batches(units, recipe, seed=1, task="u")):
+        assert not all((a == b).all() for (_, a), (_, b) in zip(seen, other, strict=True))
+    first = [batch for number, batch in seen if number == 0]
+    assert not all((a == b).all() for a, (number, b) in zip(first, seen[len(first) :], strict=False) if number == 1)
 
 
 def test_parts_hold_all_units_within_the_budget():
@@ -107,13 +112,46 @@ def test_the_optimizer_is_that_of_pytorch():
         optimizer.step(0.1)
 
 
-def test_one_step_is_the_step_of_a_plain_loop(world, checkpoint):
-    """Loss, clipping, rate and AdamW of one batch, against PyTorch written out with Hugging Face's model."""
+def test_dropout_is_drawn_for_each_seed_task_epoch_and_input(world, checkpoint, monkeypatch):
+    random = np.random.default_rng(4)
+    examples = [world.makers["classification"][0](random, str(i)) for i in range(20)]
+    method = METHODS["classification"](["no", "yes"], recipe_of("test", {**BASE, "epochs": 2}, "classification"))
+    features = method.features(examples, checkpoint.tokenizer)
+    drawn: list[bytes] = []
+    real = method.inputs
+
+    def inputs(features, units, keys):
+        assert len(np.unique(keys)) == len(keys) == 20
+        drawn.append(keys.tobytes())
+        return real(features, units, keys)
+
+    monkeypatch.setattr(method, "inputs", inputs)
+    for seed, task in ((0, "one"), (1, "one"), (0, "other")):
+        train(checkpoint.network(method, seed), method, features, seed, task, CPU)
+    assert len(drawn) == 3 * 6 and len(set(drawn)) == 3 * 2
+
+
+def test_dropout_is_on_in_training_and_off_in_prediction(world, checkpoint, monkeypatch):
+    def loss() -> float:
+        return tuned(world, checkpoint, "classification", epochs=1, batch_size=40, learning_rate=1e-12)[0]
+
+    with_dropout, config = loss(), checkpoint.encoder.config
+    monkeypatch.setattr(checkpoint.encoder, "config", replace(config, dropout=0.0, attention_dropout=0.0))
+    assert abs(loss() - with_dropout) > 1e-3
+    training = []
+    hook = checkpoint.encoder.register_forward_hook(lambda encoder, *_: training.append(encoder.training))
+    tuned(world, checkpoint, "classification", epochs=1, batch_size=40)
+    hook.remove()
+    assert training == [True, False]
+
+
+def test_two_steps_are_the_steps_of_a_plain_loop(world, checkpoint):
+    """Loss, clipping, rate and AdamW of one batch twice, against PyTorch written out with Hugging Face's model."""
     from transformers import BertForSequenceClassification
 
     random = np.random.default_rng(4)
     examples = [world.makers["classification"][0](random, str(i)) for i in range(8)]
-    settings = {**BASE, "epochs": 1, "weight_decay": 0.1, "clip": 0.5}
+    settings = {**BASE, "epochs": 2, "weight_decay": 0.1, "clip": 0.5}
     method = METHODS["classification"](["no", "yes"], recipe_of("test", settings, "classification"))
     features = method.features(examples, checkpoint.tokenizer)
     network = checkpoint.network(method, 3)
@@ -139,15 +177,21 @@ def test_one_step_is_the_step_of_a_plain_loop(world, checkpoint):
         "attention_mask": [torch.ones_like(row.tokens) for row in rows],
     }
     batch = {name: torch.nn.utils.rnn.pad_sequence(values, batch_first=True) for name, values in batch.items()}
-    theirs(**batch, labels=torch.from_numpy(features.targets["target"])).loss.backward()
-    torch.nn.utils.clip_grad_norm_(theirs.parameters(), 0.5)
-    optimizer.step()
+    norms, losses = [], []
+    for rate in (2e-3, 1e-3):
+        optimizer.zero_grad()
+        loss = theirs(**batch, labels=torch.from_numpy(features.targets["target"])).loss
+        loss.backward()
+        losses.append(loss.item())
+        # Adam divides by the size of the gradient: only from the second step on does clipping show in the weights.
+        norms.append(float(torch.nn.utils.clip_grad_norm_(theirs.parameters(), 0.5)))
+        optimizer.param_groups[0]["lr"] = optimizer.param_groups[1]["lr"] = rate
+        optimizer.step()
+    assert min(norms) > 0.5 and abs(norms[0] / norms[1] - 1) > 0.05
     # The same without dropout.
-    from dataclasses import replace
-
     config = network.encoder.config
     network.encoder.config = replace(config, dropout=0.0, attention_dropout=0.0)
-    train(network, method, features, 3, "task", CPU)
+    assert train(network, method, features, 3, "task", CPU) == pytest.approx(sum(losses) / 2, rel=1e-4)
     network.encoder.config = config
     assert torch.allclose(network.head.weight, theirs.classifier.weight, atol=1e-4)
     ours = network.encoder.layers[0].up.weight

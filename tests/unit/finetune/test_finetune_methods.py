@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from linkbert.finetune import METHODS
 from linkbert.finetune.loop import predict, split
 from linkbert.finetune.method import pad, pad_index, rounded
+from linkbert.finetune.methods import METHODS
 from linkbert.finetune.network import Checkpoint
 from linkbert.finetune.recipe import recipe_of
 from linkbert.finetune.spans import best_spans
@@ -197,6 +197,24 @@ def test_best_span_of_hand_made_logits():
     assert best.tolist() == [[11.0, 2.0, 3.0]]
     nothing = best_spans(logits, torch.tensor([2]), torch.tensor([2]), n_best=20, longest=30)
     assert nothing[0, 0] == -torch.inf
+
+
+def test_the_first_of_equal_windows_gives_the_answer(world, checkpoint):
+    method = method_of("span", [])
+    examples = [{"id": "x", "question": "who", "context": "town lake river " * 60, "answers": [], "golds": []}]
+    features = method.features(examples, checkpoint.tokenizer)
+    windows, first = len(features), int(features.targets["first"][0])
+    assert windows > 3
+    # The first piece of the second window, the second of the third: equal and best.
+    kept = np.tile([1.0, first, first], (windows, 1))
+    kept[1:3, 0] = 5.0
+    kept[2, 1:] += 1
+    piece = features.b_start[1]
+    starts, ends = features.targets["characters"]
+    expected = examples[0]["context"][starts[piece] : ends[piece]]
+    assert method.decode(kept, features, examples).values == {"x": expected}
+    third = features.b_start[2] + 1
+    assert expected != examples[0]["context"][starts[third] : ends[third]], "the test tells them apart"
 
 
 def test_padding_of_packed_values():

@@ -92,6 +92,13 @@ def test_grid_and_seeds_and_equal_results_in_another_folder(job, tmp_path):
     assert [stored(tmp_path / "runs" / entry["run"])["predictions"] for entry in second["runs"]] == predictions
 
 
+def test_the_score_file_says_which_test_sets_are_development_sets(world, job, tmp_path):
+    for name, on_dev in (("plain", {}), ("hidden", {"test_is_dev": True})):
+        world.make_task(tmp_path / "tasks", "classification", name, **on_dev)
+    scores = job(wanted("plain", "hidden"), tasks=tmp_path / "tasks")
+    assert [entry["test_is_dev"] for entry in scores["runs"]] == [False, True]
+
+
 def test_a_restart_computes_only_what_is_missing_or_broken(job, tmp_path, monkeypatch):
     runs = wanted("classification", "tagging", seeds=[0, 1])
     first = job(runs)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from linkbert.finetune import METHODS, loop
+from linkbert.finetune import loop
+from linkbert.finetune.methods import METHODS
 from linkbert.finetune.network import Checkpoint
 from linkbert.finetune.recipe import recipe_of
 from linkbert.finetune.words import occurring_words

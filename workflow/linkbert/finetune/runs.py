@@ -18,11 +18,11 @@ import torch
 from linkbert import STAGE, __version__
 from linkbert.errors import UserError
 from linkbert.files import atomic_file, fingerprint, read_meta, sha256_of, write_json
-from linkbert.finetune import METHODS
 from linkbert.finetune.export import check_kinds, write_tuned
 from linkbert.finetune.features import Features
 from linkbert.finetune.loop import predict, train
 from linkbert.finetune.method import Method
+from linkbert.finetune.methods import METHODS
 from linkbert.finetune.network import Checkpoint
 from linkbert.finetune.recipe import Recipe, recipe_of
 from linkbert.finetune.tasks import Example, Task, read_task
@@ -151,7 +151,10 @@ def write_run(path: Path, result: Mapping[str, Any]) -> None:
 
 
 def worth_compiling(runs: Sequence[Run], device: torch.device) -> bool:
-    """Whether a job is long enough for the compiler's half a minute; on CPUs it gains nothing."""
+    """Whether a job is long enough for the compiler's half a minute; on CPUs it gains nothing.
+
+    Runs that are finished already count as well: a job that goes on computes as one that was never stopped.
+    """
     steps = sum(run.recipe.steps(len(run.train.train)) for run in runs)
     return device.type == "cuda" and steps >= COMPILED_STEPS
 
@@ -357,6 +360,7 @@ def _entry(run: Run, test: Task, result: Mapping[str, Any], path: Path, folder: 
         "recipe": run.recipe.settings,
         "point": run.recipe.point,
         "scorer": test.metric,
+        "test_is_dev": bool(test.meta.get("test_is_dev")),
         **{key: result[key] for key in ("metric", "dev", "test", "counts", "loss")},
         "run": path.as_posix(),
         "sha256": sha256_of(folder / path),

@@ -36,25 +36,28 @@ class Chain(Declarations):
 
     def _mirror(self) -> str:
         mirror = self.config["downloads"]
-        arguments = f"--mirror {mirror['mirror']}" if mirror.get("mirror") else ""
-        return arguments + (f" --checksums {mirror['checksums']}" if mirror.get("checksums") else "")
+        return " ".join(f"--{key} {shlex.quote(mirror[key])}" for key in ("mirror", "checksums") if mirror.get(key))
 
     def download_source(self, wildcards: Wildcards) -> str:
-        row = self.downloads[wildcards.file]
-        mirror = self._mirror()
+        row = self._require("downloads", "downloads", wildcards.file)
         url = row["url"]
+        own = url.startswith("file://")  # where it is said to be; a mirror serves what others publish
+        mirror = "" if own else self._mirror()
         if url.startswith("mirror:") and mirror:
-            return f"--url {self.config['downloads']['mirror'].rstrip('/')}/{url.removeprefix('mirror:')}"
+            url = f"{self.config['downloads']['mirror'].rstrip('/')}/{url.removeprefix('mirror:')}"
+            return f"--url {shlex.quote(url)}"
         if url == "provided":
             url = f"provided:{row['note']}"
         parts = [f"--url {shlex.quote(url)}", mirror]
-        if not self.config["downloads"].get("checksums"):
+        if own or not self.config["downloads"].get("checksums"):
             parts += [f"--sha256 {row['sha256']}" if row["sha256"] else ""]
             parts += [f"--md5{'-url' if '/' in row['md5'] else ''} {row['md5']}" if row["md5"] else ""]
         return " ".join(part for part in parts if part)
 
     def hub_source(self, wildcards: Wildcards) -> str:
         row = self.hub[wildcards.hub]
+        if row["repository"].startswith("file://"):
+            return f"--repository {shlex.quote(row['repository'])} --revision '' --kind {row['kind']}"
         branch = " --allow-branch" if row["revision"] == "main" else ""
         source = f"--repository {row['repository']} --revision {row['revision']} --kind {row['kind']}{branch}"
         return f"{source} {self._mirror()}".strip()

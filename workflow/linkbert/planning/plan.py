@@ -15,6 +15,7 @@ from linkbert.errors import unknown
 from linkbert.evidence.archive import open_archive
 from linkbert.files import fingerprint
 from linkbert.planning.chain import NOTHING, Chain, Wildcards
+from linkbert.planning.checks import check_lengths, check_models
 from linkbert.recipes import recipe_points
 from linkbert.tables.definition import read_definition
 from linkbert.tasks.declared import check_declaration
@@ -28,7 +29,9 @@ class Plan(Chain):
         # Scores from elsewhere: then nothing is trained, and what the archive lacks is left out.
         self.archive = open_archive(config["scores"]) if config.get("scores") else None
         self._check_names_of_the_library()
+        check_models(self)
         self.jobs = self._fine_tuning_jobs()
+        check_lengths(self)
         if self.archive:
             self.archive.check(config["experiment"], [self._score_path(*job) for job in self.jobs])
 
@@ -147,7 +150,11 @@ class Plan(Chain):
     @staticmethod
     def batch_pattern(jobs: Iterable[tuple[str, str]]) -> str:
         """A pattern for the batches of these jobs, each behind the folder of its model: two models may share a name."""
-        return "|".join(sorted(f"(?<=/{re.escape(model)}/){batch}" for model, batch in jobs)) or NOTHING
+        batches: dict[str, list[str]] = {}
+        for model, batch in jobs:
+            batches.setdefault(model, []).append(batch)
+        patterns = (f"(?<=/{re.escape(model)}/)(?:{'|'.join(those)})" for model, those in batches.items())
+        return "|".join(patterns) or NOTHING
 
     # Tables and figures ---------------------------------------------------------------------------------------------
 
