@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from linkbert.errors import UserError
-from linkbert.files import read_json
+from linkbert.files import read_json, write_meta
 from linkbert.pretraining.recipe import Recipe
 from linkbert.pretraining.run import build_model, pretrain
 from linkbert.text.vocabulary import read_vocabulary
@@ -37,6 +37,23 @@ def test_output_folder(paths, small, weights):
     # How a run is watched is no part of what it computes.
     watched = Recipe.parse(small.recipe | {"log_every": 5, "micro_batch_tokens": 64, "checkpoint_every": 7})
     assert pretrain("small", watched, paths, threads=1, device="cpu") == 0
+
+
+@pytest.mark.parametrize("objective", ["mlm_drp", "mlm_nsp", "mlm"])
+def test_a_rare_relation_is_told(paths, folders, small, tmp_path, caplog, objective):
+    """Where hardly any link leads anywhere, a model trained on links is none, and says so."""
+    rows = np.load(folders / "instances" / "epoch-000.npy")
+    rows["relation"] = np.arange(len(rows)) % 2
+    (tmp_path / "unlinked").mkdir()
+    np.save(tmp_path / "unlinked" / "epoch-000.npy", rows)
+    write_meta(tmp_path / "unlinked", "instances")
+    unlinked = replace(paths, sources=[(folders / "tokens", tmp_path / "unlinked")], evaluation=[])
+    with caplog.at_level("INFO"):
+        pretrain("small", Recipe.parse(small.recipe | {"objective": objective, "steps": 3}), unlinked, 1, "cpu")
+    shares = {"contiguous": 13 / 25, "random": 12 / 25, "linked": 0}
+    assert read_json(paths.output / "training.json")["relations"] == pytest.approx(shares)
+    assert "instances: 52.0 % contiguous, 48.0 % random, 0.0 % linked" in caplog.text
+    assert ("linked pairs are less than 5 % of the instances" in caplog.text) == (objective == "mlm_drp")
 
 
 def test_continuing_a_released_model(paths, folders, small):

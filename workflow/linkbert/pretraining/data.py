@@ -208,6 +208,12 @@ class Corpus:
         return Rows(source, **fields, mask_keys=masks, sample=samples)
 
 
+def mixture(sources: Sequence[Source]) -> list[float]:
+    """The shares of contiguous, random and linked pairs among the instances of all sources and draws."""
+    drawn = [np.bincount(rows["relation"], minlength=3) for source in sources for rows in source.epochs]
+    return (np.sum(drawn, 0) / np.sum(drawn)).tolist()
+
+
 def heldout_rows(sources: Sequence[Source], limit: int | None = None) -> Rows:
     """The held-out instances of all sources, or `limit` of them spread evenly; masks depend on the row alone."""
     rows = [source.epochs[0] for source in sources]

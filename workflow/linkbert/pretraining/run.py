@@ -12,13 +12,13 @@ import torch
 from linkbert.cluster import EXIT_RETRY
 from linkbert.errors import UserError
 from linkbert.files import atomic_folder, fingerprint, meta_fingerprint, sha256_of, write_json, write_meta
-from linkbert.model.bert import BertForPreTraining
+from linkbert.model.bert import RELATIONS, BertForPreTraining
 from linkbert.model.config import ModelConfig
 from linkbert.model.folder import write_model
 from linkbert.model.precision import in_half
 from linkbert.model.weights import load_into, read_config, read_weights
 from linkbert.pretraining.checkpoint import Checkpoints
-from linkbert.pretraining.data import Corpus, heldout_rows, open_source
+from linkbert.pretraining.data import Corpus, heldout_rows, mixture, open_source
 from linkbert.pretraining.devices import choose_device, prepare_cuda
 from linkbert.pretraining.distributed import World
 from linkbert.pretraining.evaluation import Heldout
@@ -30,6 +30,8 @@ from linkbert.pretraining.signals import Interrupted, StopRequest
 from linkbert.rng import key_of
 from linkbert.text.vocabulary import read_vocabulary
 
+# Of a relation there are fewer than this share of the instances only where a corpus has few links or documents.
+RARE = 0.05
 log = logging.getLogger(__name__)
 Pair = tuple[Path, Path]
 
@@ -161,6 +163,8 @@ def _pretrain(name: str, recipe: Recipe, paths: Paths, device: torch.device, wor
         if not files:
             raise UserError(f"{folder}: holds no epoch-*.npy; is it a folder of instances?")
         sources.append(opened(tokens, files, recipe.relations))
+    if world.rank == 0:
+        tell_mixture(mixture(sources), recipe)
     heldout = None
     if paths.evaluation:
         held = [opened(tokens, [folder / "heldout.npy"], 3) for tokens, folder in paths.evaluation]
@@ -188,6 +192,20 @@ def _pretrain(name: str, recipe: Recipe, paths: Paths, device: torch.device, wor
     return 0
 
 
+def tell_mixture(shares: Sequence[float], recipe: Recipe) -> None:
+    """Log what pairs there are to learn from, and warn where one of the relations to be told apart is rare."""
+    told = ", ".join(f"{100 * share:.1f} % {name}" for name, share in zip(RELATIONS, shares, strict=True))
+    log.info("instances: %s", told)
+    rare = [name for name, share in zip(RELATIONS[: recipe.relations], shares, strict=False) if share < RARE]
+    if rare:
+        log.warning(
+            "%s pairs are less than %.0f %% of the instances, so their relation is hardly learned; links whose targets "
+            "are not in the corpus lead nowhere (report.md of its graph counts them).",
+            " and ".join(rare),
+            100 * RARE,
+        )
+
+
 def write_output(name: str, trainer: Trainer, paths: Paths, inputs: dict[str, Any]) -> None:
     """The model folder: weights, tokenizer, `training.json`, `meta.json`."""
     recipe, device = trainer.recipe, trainer.device
@@ -198,6 +216,7 @@ def write_output(name: str, trainer: Trainer, paths: Paths, inputs: dict[str, An
         "schedule": "steps" if recipe.steps is not None else "minutes",
         "steps": trainer.step,
         "tokens": trainer.tokens,
+        "relations": dict(zip(RELATIONS, mixture(trainer.corpus.sources), strict=True)),
         "mean_length": trainer.tokens / (trainer.step * recipe.batch_size),
         "seconds": trainer.seconds,
         "device": torch.cuda.get_device_name(device) if cuda else "cpu",
