@@ -16,7 +16,7 @@ TABLES = 9
 FORMATS = ("md", "csv", "tsv", "html", "tex", "json")
 TARGETS = ("all", "tables", "figures", "cases", "report_page", "audits", "scores", "models")
 # What atomic writes and downloads call a file before it is whole.
-UNFINISHED = re.compile(r"\.[0-9a-f]{8}\..+|.+\.part(\.json|\.lock)?|.+\.(tmp|old)")
+UNFINISHED = re.compile(r"\.[0-9a-f]{8}-\d+-[0-9a-f]{8}\..+|.+\.part(\.json|\.lock)?|.+\.(tmp|old)")
 
 pytestmark = pytest.mark.slow
 
