@@ -66,6 +66,21 @@ def from_folder(folder, relations=2):
     return model
 
 
+def as_theirs(sequences, micro, hidden):
+    """The micro-batch as Hugging Face's model takes it: padded, with the labels of the hidden tokens."""
+    width = max(LENGTHS)
+    tokens, segments = (torch.tensor([row + [0] * (width - len(row)) for row in rows]) for rows in sequences)
+    mask = torch.tensor([[1] * n + [0] * (width - n) for n in LENGTHS])
+    labels = torch.full((len(LENGTHS), width), -100)
+    starts = np.cumsum(LENGTHS) - LENGTHS
+    owner = np.searchsorted(starts, hidden, side="right") - 1
+    labels[owner, hidden - starts[owner]] = micro.labels
+    return {
+        **{"input_ids": tokens, "attention_mask": mask, "token_type_ids": segments},
+        **{"labels": labels, "next_sentence_label": micro.relations},
+    }
+
+
 @pytest.mark.parametrize(
     "techniques",
     [
@@ -83,15 +98,8 @@ def test_loss_and_gradients_equal_hugging_face(reference, sequences, techniques)
     ours = from_folder(folder).train()
     micro, hidden = micro_batch(sequences, np.random.default_rng(1))
 
-    width = max(LENGTHS)
-    tokens, segments = (torch.tensor([row + [0] * (width - len(row)) for row in rows]) for rows in sequences)
-    mask = torch.tensor([[1] * n + [0] * (width - n) for n in LENGTHS])
-    labels = torch.full((len(LENGTHS), width), -100)
-    starts = np.cumsum(LENGTHS) - LENGTHS
-    owner = np.searchsorted(starts, hidden, side="right") - 1
-    labels[owner, hidden - starts[owner]] = micro.labels
     theirs.zero_grad()
-    expected = theirs(tokens, mask, segments, labels=labels, next_sentence_label=micro.relations)
+    expected = theirs(**as_theirs(sequences, micro, hidden))
     expected.loss.backward()
 
     mlm, relation = losses(ours, micro, techniques, relations=True, width=64)
@@ -124,11 +132,7 @@ def test_half_precision_is_as_near_as_hugging_faces(reference, sequences):
     theirs, folder = reference
     ours = from_folder(folder).train()
     micro, hidden = micro_batch(sequences, np.random.default_rng(1))
-    width = max(LENGTHS)
-    tokens, segments = (torch.tensor([row + [0] * (width - len(row)) for row in rows]) for rows in sequences)
-    mask = torch.tensor([[1] * n + [0] * (width - n) for n in LENGTHS])
-    labels = torch.full((len(LENGTHS), width), -100)
-    labels[mask.bool()] = torch.full((sum(LENGTHS),), -100).index_copy(0, torch.from_numpy(hidden), micro.labels)
+    batch = as_theirs(sequences, micro, hidden)
 
     def gradients(model, half):
         model.zero_grad()
@@ -137,7 +141,7 @@ def test_half_precision_is_as_near_as_hugging_faces(reference, sequences):
                 mlm, relation = losses(ours, micro, Techniques(compiled=False), relations=True, width=64)
                 loss = mlm / len(micro.labels) + relation / len(LENGTHS)
             else:
-                loss = theirs(tokens, mask, segments, labels=labels, next_sentence_label=micro.relations).loss
+                loss = theirs(**batch).loss
         loss.backward()
         return torch.cat([parameter.grad.flatten().double() for parameter in model.parameters()])
 

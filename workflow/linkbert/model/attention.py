@@ -16,23 +16,11 @@ from torch import Tensor
 
 from linkbert.model.dropout import Dropout
 from linkbert.model.packing import Block, Grouping, PackedBatch, group_sequences
+from linkbert.model.rows import Rearrange
 from linkbert.rng import key_of
 
 # How far the counter of the flash kernel goes on for one head of one sequence.
 FLASH_DRAWS = 32
-
-
-class _Pad(torch.autograd.Function):
-    """Rows of x laid out in cells; padding cells repeat row 0 and pass no gradient back."""
-
-    @staticmethod
-    def forward(ctx, x: Tensor, rows: Tensor, cells: Tensor) -> Tensor:
-        ctx.save_for_backward(cells)
-        return x.index_select(0, rows)
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None]:
-        return gradient.index_select(0, ctx.saved_tensors[0]), None, None
 
 
 class _Unpad(torch.autograd.Function):
@@ -181,8 +169,8 @@ class Attention:
 
     def _grouped(self, queries: Tensor, keys_values: Tensor, rows: Tensor | None, site: int) -> Tensor:
         grouping, hidden = self._grouping(rows), queries.shape[1]
-        keys_values = _Pad.apply(keys_values, grouping.key_rows, grouping.key_cells)
-        queries = _Pad.apply(queries, grouping.query_rows, grouping.query_cells)
+        keys_values = Rearrange.apply(keys_values, grouping.key_rows, grouping.key_cells)
+        queries = Rearrange.apply(queries, grouping.query_rows, grouping.query_cells)
         drop = None
         if self.probability and self.dropout is not None:
             drop = self.dropout if rows is None else self.dropout.rows(rows)

@@ -16,6 +16,7 @@ from linkbert.model.config import NEVER, ModelConfig
 from linkbert.model.dropout import Dropout, Masks
 from linkbert.model.packing import PackedBatch
 from linkbert.model.precision import narrow, wide
+from linkbert.model.rows import TakeRows
 
 # Document relations in the order of `instances.npy`; NSP knows the first two.
 RELATIONS = ("contiguous", "random", "linked")
@@ -30,23 +31,6 @@ def initialize(module: nn.Module, deviation: float) -> None:
             nn.init.ones_(part.weight)
         if isinstance(part, nn.Linear | nn.LayerNorm) and part.bias is not None:
             nn.init.zeros_(part.bias)
-
-
-class _TakeRows(torch.autograd.Function):
-    """Distinct rows of x, ascending. Its gradient is a look-up too; PyTorch's is a sum, and may sort."""
-
-    @staticmethod
-    def forward(ctx, x: Tensor, rows: Tensor) -> Tensor:
-        ctx.save_for_backward(rows)
-        ctx.total = len(x)
-        return x.index_select(0, rows)
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
-        (rows,) = ctx.saved_tensors
-        taken = rows.new_zeros(ctx.total).index_fill_(0, rows, 1)
-        place = taken.cumsum(0) * taken  # from 1 on; at 0 stands a row of zeros
-        return torch.cat([gradient.new_zeros(1, gradient.shape[1]), gradient]).index_select(0, place), None
 
 
 class BertLayer(nn.Module):
@@ -77,7 +61,7 @@ class BertLayer(nn.Module):
             weight, other_weight = narrow(self.qkv.weight).split((size, 2 * size))
             bias, other_bias = narrow(self.qkv.bias).split((size, 2 * size))
             keys_values = F.linear(hidden, other_weight, other_bias)
-            hidden = _TakeRows.apply(hidden, rows)
+            hidden = TakeRows.apply(hidden, rows)
             masks = masks.rows(rows) if masks else None
             context = attention(keys_values, F.linear(hidden, weight, bias), rows, self.site)
         return self.finish(hidden, context, masks)

@@ -10,6 +10,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -175,6 +176,12 @@ class Corpus:
         self.ends = np.zeros(1, np.int64)  # first sample of each pass so far, grown as passes are reached
         self._growing = threading.Lock()
 
+    @cached_property
+    def mixture(self) -> list[float]:
+        """The shares of contiguous, random and linked pairs among the instances of all sources and draws."""
+        drawn = [np.bincount(rows["relation"], minlength=3) for source in self.sources for rows in source.epochs]
+        return (np.sum(drawn, 0) / np.sum(drawn)).tolist()
+
     def pass_sizes(self, number: int) -> np.ndarray:
         """Instances of each source in a pass."""
         return np.array([len(source.epochs[number % len(source.epochs)]) for source in self.sources])
@@ -206,12 +213,6 @@ class Corpus:
         # A sample is met once, so its number alone keys dropout; masks belong to (pass, instance).
         masks = mix(key_of(self.seed, "mask", number), instance)
         return Rows(source, **fields, mask_keys=masks, sample=samples)
-
-
-def mixture(sources: Sequence[Source]) -> list[float]:
-    """The shares of contiguous, random and linked pairs among the instances of all sources and draws."""
-    drawn = [np.bincount(rows["relation"], minlength=3) for source in sources for rows in source.epochs]
-    return (np.sum(drawn, 0) / np.sum(drawn)).tolist()
 
 
 def heldout_rows(sources: Sequence[Source], limit: int | None = None) -> Rows:

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from linkbert.model.bert import BertForPreTraining
+from linkbert.model.rows import Rearrange
 from linkbert.pretraining.data import MicroBatch
 from linkbert.pretraining.loss import CHUNK, cross_entropy_sum
 
@@ -23,19 +24,6 @@ class Techniques:
     fused_optimizer: bool = True  # AdamW in one kernel
     prefetch: bool = True  # batches made by a thread beside the training
     compiled: bool = True  # one kernel for what is computed row by row, where the recipe has it compiled
-
-
-class _Permuted(torch.autograd.Function):
-    """Rows of x in another order; that its gradient is the way back, no sum, PyTorch does not know."""
-
-    @staticmethod
-    def forward(ctx, x: Tensor, places: Tensor, order: Tensor) -> Tensor:
-        ctx.save_for_backward(order)
-        return x.index_select(0, places)
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None]:
-        return gradient.index_select(0, ctx.saved_tensors[0]), None, None
 
 
 def losses(
@@ -57,7 +45,7 @@ def losses(
     else:
         everywhere = model.encoder(batch)
         states = everywhere.index_select(0, rows)
-    cls, chosen = _Permuted.apply(states, micro.places, micro.order).split((len(batch), len(micro.labels)))
+    cls, chosen = Rearrange.apply(states, micro.places, micro.order).split((len(batch), len(micro.labels)))
     head, words = model.mlm, model.encoder.words.weight
     if techniques.masked_only:
         kind = states.device.type

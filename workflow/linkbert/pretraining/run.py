@@ -18,7 +18,7 @@ from linkbert.model.folder import write_model
 from linkbert.model.precision import in_half
 from linkbert.model.weights import load_into, read_config, read_weights
 from linkbert.pretraining.checkpoint import Checkpoints
-from linkbert.pretraining.data import Corpus, heldout_rows, mixture, open_source
+from linkbert.pretraining.data import Corpus, heldout_rows, open_source
 from linkbert.pretraining.devices import choose_device, prepare_cuda
 from linkbert.pretraining.distributed import World
 from linkbert.pretraining.evaluation import Heldout
@@ -163,8 +163,9 @@ def _pretrain(name: str, recipe: Recipe, paths: Paths, device: torch.device, wor
         if not files:
             raise UserError(f"{folder}: holds no epoch-*.npy; is it a folder of instances?")
         sources.append(opened(tokens, files, recipe.relations))
+    corpus = Corpus(sources, recipe.seed)
     if world.rank == 0:
-        tell_mixture(mixture(sources), recipe)
+        tell_mixture(corpus.mixture, recipe)
     heldout = None
     if paths.evaluation:
         held = [opened(tokens, [folder / "heldout.npy"], 3) for tokens, folder in paths.evaluation]
@@ -177,7 +178,6 @@ def _pretrain(name: str, recipe: Recipe, paths: Paths, device: torch.device, wor
     checkpoints = Checkpoints(paths.checkpoints, identity, recipe.keep)
     world.on_first(checkpoints.lock)
     try:
-        corpus = Corpus(sources, recipe.seed)
         trainer = Trainer(model, recipe, corpus, vocabulary, device, world, checkpoints, heldout, stop=stop)
         trainer.resume()
         try:
@@ -216,7 +216,7 @@ def write_output(name: str, trainer: Trainer, paths: Paths, inputs: dict[str, An
         "schedule": "steps" if recipe.steps is not None else "minutes",
         "steps": trainer.step,
         "tokens": trainer.tokens,
-        "relations": dict(zip(RELATIONS, mixture(trainer.corpus.sources), strict=True)),
+        "relations": dict(zip(RELATIONS, trainer.corpus.mixture, strict=True)),
         "mean_length": trainer.tokens / (trainer.step * recipe.batch_size),
         "seconds": trainer.seconds,
         "device": torch.cuda.get_device_name(device) if cuda else "cpu",
